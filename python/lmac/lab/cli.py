@@ -1,0 +1,81 @@
+"""The command ``lmac-lab``: train an exact model, export it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .architecture import Architecture, Context
+from .train import Settings, Training, train
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="lmac-lab", description="Train and export exact models for lmac.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_train(commands.add_parser("train", help="train an exact model on text", formatter_class=argparse.ArgumentDefaultsHelpFormatter))
+    _add_export(commands.add_parser("export", help="write a trained model as one .onnx file"))
+    arguments = parser.parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except (OSError, ValueError) as error:
+        parser.exit(1, f"lmac-lab: {error}\n")
+    return 0
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("text", nargs="+", type=Path, help="folders, text files or .tar.xz shards")
+    add("-o", "--output", type=Path, required=True, help="folder for the checkpoint and the tensors")
+    add("--valid", nargs="+", type=Path, required=True, help="held-out text")
+    add("--weights", nargs="+", type=float, help="relative share of each text (default: by its bytes)")
+    add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    add("--resume", action="store_true", help="continue from the checkpoint in the output folder")
+    for name, kind in (("minutes", float), ("steps", int)):
+        add(f"--{name}", type=kind, help=f"length of the run in {name}")
+    for name in ("batch", "sample_steps", "seed", "validations"):
+        add("--" + name.replace("_", "-"), type=int, default=getattr(Settings, name))
+    for name in ("matrix_rate", "other_rate", "table_rate"):
+        add("--" + name.replace("_", "-"), type=float, default=getattr(Settings, name))
+    add("--no-compile", dest="compile", action="store_false", help="do not compile the training step")
+    add("--autocast", action=argparse.BooleanOptionalAction, default=torch.cuda.is_available(), help="bfloat16 products")
+    for name in ("width", "layers", "heads", "head_dim", "hidden", "window", "context_rows_log2", "context_dim"):
+        add("--" + name.replace("_", "-"), type=int, default=getattr(Architecture, name))
+    add("--contexts", nargs="*", type=Context.parse, default=Architecture().contexts, help="n2: bigrams, w1: words, ...")
+    parser.set_defaults(run=_train)
+
+
+def _train(arguments: argparse.Namespace) -> None:
+    def pick(kind: type, *excluded: str) -> dict[str, object]:
+        names = set(kind.__dataclass_fields__) - set(excluded)  # type: ignore[attr-defined]
+        return {name: value for name, value in vars(arguments).items() if name in names}
+
+    fields = pick(Architecture) | {"contexts": tuple(arguments.contexts)}
+    run = Training(Architecture(**fields), Settings(**pick(Settings)), torch.device(arguments.device))  # type: ignore[arg-type]
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    checkpoint = arguments.output / "checkpoint.pt"
+    if arguments.resume:
+        run.resume(checkpoint)
+    train(run, arguments.text, arguments.weights, arguments.valid, checkpoint)
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("tensors", type=Path, help="tensors.npz of a training run")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="the .onnx file to write")
+    parser.set_defaults(run=_export)
+
+
+def _export(arguments: argparse.Namespace) -> None:
+    from .export import export
+
+    with np.load(arguments.tensors) as file:
+        tensors = {name: file[name] for name in file.files}
+    export(tensors, Architecture.from_json(str(tensors.pop("architecture"))), arguments.output)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

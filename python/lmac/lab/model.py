@@ -1,0 +1,241 @@
+"""The exact Transformer as it is trained: its forward pass *is* the integer arithmetic.
+
+Every activation is an integer held in a float tensor, in the units of docs/exact-transformer.md;
+roundings pass gradients straight through. Real-valued parameters are the only floats, and become
+integers in one place each: :meth:`Linear.integers` and its siblings, which the exporter calls too.
+
+In training, matrix products may run in bfloat16 (operands are exact, results are rounded: a little
+noise). Under ``exact()``, products are float32 and the logits equal the executors' to the last bit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from .architecture import Architecture
+from .contexts import context_rows
+
+# Fraction bits of the units (section 1).
+RESIDUAL, ACTIVATION, GATE, SQUARED, FEATURE, LOGIT = 8, 4, 5, 3, 3, 4
+MAX_WEIGHT = 63
+MAX_RESIDUAL = 32767
+SYMBOL_SHIFT = 3  # symbol embeddings are int8 in 1/32
+NORM_GAIN = 13  # per dimension: 16 times the mean magnitude of a standard Gaussian, rounded
+MASKED = -65536.0
+
+
+class _StraightThrough(torch.autograd.Function):
+    """Rounds forward, passes the gradient backward."""
+
+    @staticmethod
+    def forward(ctx: object, x: Tensor) -> Tensor:
+        return torch.round(x)
+
+    @staticmethod
+    def backward(ctx: object, grad: Tensor) -> Tensor:
+        return grad
+
+
+def nearest(x: Tensor) -> Tensor:
+    """Nearest integer, ties to even."""
+    rounded: Tensor = _StraightThrough.apply(x)
+    return rounded
+
+
+def half_up(x: Tensor) -> Tensor:
+    """``floor(x + 1/2)``: the rounding of ``requant``."""
+    return x + (torch.floor(x.detach() + 0.5) - x.detach())
+
+
+class Linear(nn.Module):
+    """Integer matrix product followed by ``requant``: int8 weights with a power-of-two step per output.
+
+    Args:
+        inputs: Length of the input.
+        outputs: Length of the output.
+        units: Fraction bits of the input and of the output.
+        gain: Factor on the initial standard deviation ``inputs ** -0.5``.
+    """
+
+    def __init__(self, inputs: int, outputs: int, units: tuple[int, int], gain: float = 1.0) -> None:
+        super().__init__()
+        self.units = units
+        self.weight = nn.Parameter(torch.randn(outputs, inputs) * gain * inputs**-0.5)
+
+    def integers(self) -> tuple[Tensor, Tensor]:
+        """Weights (outputs, inputs) in -63..63 and shifts (outputs, 1), as floats, differentiable in the weights."""
+        difference = self.units[0] - self.units[1]
+        largest = self.weight.detach().abs().amax(1, keepdim=True).clamp_min(1e-6)
+        bits = torch.floor(torch.log2(MAX_WEIGHT / largest))
+        bits = bits.clamp(max(0, -difference), 22 - max(0, difference))
+        weight = nearest(torch.clamp(self.weight * torch.exp2(bits), -MAX_WEIGHT, MAX_WEIGHT))
+        return weight, bits + difference
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Integers (..., inputs) to integers (..., outputs)."""
+        weight, shift = self.integers()
+        return half_up(functional.linear(x, weight).float() * torch.exp2(-shift).squeeze(1))
+
+
+def norm(x: Tensor) -> Tensor:
+    """Section 5: divides by the mean magnitude; result in -127..127."""
+    magnitude = x.abs().sum(-1, keepdim=True).clamp_min(1)
+    ratio = torch.full_like(magnitude, NORM_GAIN * x.shape[-1]) / magnitude
+    return torch.clamp(nearest(x * ratio), -127, 127)
+
+
+def exp2_weights(difference: Tensor) -> Tensor:
+    """Section 6: the table of softmax weights, ``T[i mod 16] >> (i div 16)``, for i in 0..255.
+
+    Computed, not looked up: every value is far enough from a rounding boundary for any ``exp2``.
+    """
+    whole = torch.floor(difference / 16)
+    first = torch.round(255 * torch.exp2((whole * 16 - difference) / 16))
+    smooth = 255 * torch.exp2(difference * (-1 / 16))
+    return smooth + (torch.floor(first * torch.exp2(-whole)) - smooth).detach()
+
+
+class Block(nn.Module):
+    """One layer: attention and feed-forward, each added to the residual stream (sections 6 and 7)."""
+
+    def __init__(self, a: Architecture) -> None:
+        super().__init__()
+        self.architecture = a
+        small = (2 * a.layers) ** -0.5
+        self.qkv = Linear(a.width, a.width + 2 * a.head_dim, (ACTIVATION, ACTIVATION))
+        self.out = Linear(a.width, a.width, (ACTIVATION, RESIDUAL), small)
+        self.up = Linear(a.width, a.hidden, (ACTIVATION, GATE))
+        self.down = Linear(a.hidden, a.width, (SQUARED, RESIDUAL), small)
+        self.bias = nn.Parameter(torch.zeros(a.heads, a.window))  # in bits
+
+    def integer_bias(self) -> Tensor:
+        """Score bias by distance (heads, window), in 1/16 bit."""
+        return nearest(torch.clamp(self.bias * 16, -8192, 8191))
+
+    def attention(self, x: Tensor, distance: Tensor) -> Tensor:
+        """Attends over the window; ``distance`` (steps, steps) is ``window`` where masked."""
+        a = self.architecture
+        batch, steps, _ = x.shape
+        qkv = torch.clamp(self.qkv(norm(x)), -127, 127)
+        q, k, v = qkv.split([a.width, a.head_dim, a.head_dim], -1)
+        q = q.view(batch, steps, a.heads, a.head_dim).transpose(1, 2)  # (batch, heads, steps, head_dim)
+        scores = half_up((q @ k.unsqueeze(1).transpose(-1, -2)).float() * 2.0**-a.score_shift)
+        masked = functional.pad(self.integer_bias(), (0, 1), value=MASKED)
+        scores = scores + masked[:, distance]  # (batch, heads, steps, steps)
+        difference = scores.detach().amax(-1, keepdim=True) - scores
+        e = exp2_weights(torch.clamp(difference, max=255))
+        numerator = (e @ v.unsqueeze(1)).float()
+        o = nearest(numerator / e.sum(-1, keepdim=True))
+        return self.out(o.transpose(1, 2).reshape(batch, steps, a.width))
+
+    def feed_forward(self, x: Tensor) -> Tensor:
+        """Squared ReLU between two products."""
+        gate = torch.clamp(self.up(norm(x)), 0, 255)
+        squared = torch.clamp(half_up(gate * gate * 2.0**-7), max=255)
+        return self.down(squared)
+
+    def forward(self, x: Tensor, distance: Tensor) -> Tensor:
+        """Residual stream (batch, steps, width) to the next."""
+        x = torch.clamp(x + self.attention(x, distance), -MAX_RESIDUAL, MAX_RESIDUAL)
+        return torch.clamp(x + self.feed_forward(x), -MAX_RESIDUAL, MAX_RESIDUAL)
+
+
+class ExactTransformer(nn.Module):
+    """Symbols to logits in 1/16 bit, exactly."""
+
+    def __init__(self, architecture: Architecture) -> None:
+        super().__init__()
+        a = self.architecture = architecture
+        self.symbol_embedding = nn.Parameter(torch.randn(a.alphabet_size + 1, a.width) * 0.7)
+        # In units of the four-bit entries; rows that training never meets round to zero.
+        self.context_tables = nn.Parameter(torch.randn(len(a.contexts) << a.context_rows_log2, a.context_dim) * 0.15)
+        self.context = Linear(len(a.contexts) * a.context_dim, a.width, (FEATURE, RESIDUAL), 4.0)
+        self.blocks = nn.ModuleList(Block(a) for _ in range(a.layers))
+        self.logits = Linear(a.width, a.alphabet_size, (ACTIVATION, LOGIT))
+
+    def integer_embedding(self) -> Tensor:
+        """Symbol embeddings (alphabet_size + 1, width) in -127..127."""
+        return nearest(torch.clamp(self.symbol_embedding * 2 ** (RESIDUAL - SYMBOL_SHIFT), -127, 127))
+
+    def forward(self, symbols: Tensor) -> Tensor:
+        """Logits after every symbol.
+
+        Args:
+            symbols: int64 ``(batch, steps)``; the first of every row is ``alphabet_size``.
+
+        Returns:
+            float32 ``(batch, steps, alphabet_size)`` holding integers, in 1/16 bit.
+        """
+        x = self.embed(symbols)
+        steps = torch.arange(symbols.shape[1], device=symbols.device)
+        distance = steps[:, None] - steps[None]
+        window = self.architecture.window
+        distance = torch.where((distance >= 0) & (distance < window), distance, window)
+        for block in self.blocks:
+            x = block(x, distance)
+        return torch.clamp(self.logits(norm(x)), -32768, 32767)
+
+    def embed(self, symbols: Tensor) -> Tensor:
+        """Section 4: residual stream (batch, steps, width) before the first layer."""
+        x = functional.embedding(symbols, self.integer_embedding()) * 2**SYMBOL_SHIFT
+        if self.architecture.contexts:
+            rows = functional.embedding(context_rows(symbols, self.architecture), self.context_tables)
+            x = x + self.context(nearest(torch.clamp(rows, -8, 7)).flatten(-2))
+        return torch.clamp(x, -MAX_RESIDUAL, MAX_RESIDUAL)
+
+    def loss(self, symbols: Tensor, targets: Tensor) -> Tensor:
+        """Mean surprisal of ``targets`` (batch, steps) in bits per symbol."""
+        logits = self(symbols) * (math.log(2) / 2**LOGIT)
+        return functional.cross_entropy(logits.flatten(0, 1), targets.flatten()) / math.log(2)
+
+    @torch.no_grad()
+    def tensors(self) -> dict[str, NDArray[np.generic]]:
+        """The integer tensors of the model file, by name (section 3)."""
+        a = self.architecture
+        tensors = {
+            "symbol_embedding": _array(self.integer_embedding(), np.int8),
+            "symbol_shift": np.array([SYMBOL_SHIFT], np.uint8),
+            "exp2_table": _array(exp2_weights(torch.arange(256.0)), np.uint8),
+        }
+        linears = {"logits": self.logits}
+        if a.contexts:
+            entries = _array(torch.clamp(self.context_tables, -8, 7).round() + 8, np.uint8)
+            low, high = np.split(entries.reshape(len(a.contexts), -1, a.context_dim), 2, axis=-1)
+            tensors["context_tables"] = low | high << 4
+            linears["context"] = self.context
+        for i, block in enumerate(self.blocks):
+            assert isinstance(block, Block)
+            tensors[f"layers.{i}.bias"] = _array(block.integer_bias(), np.int16)
+            linears |= {f"layers.{i}.{name}": getattr(block, name) for name in ("qkv", "out", "up", "down")}
+        for name, linear in linears.items():
+            weight, shift = linear.integers()
+            tensors[f"{name}_weight"] = _array(weight, np.int8)
+            tensors[f"{name}_shift"] = _array(shift.squeeze(1), np.uint8)
+        return tensors
+
+
+def _array(x: Tensor, dtype: type[np.generic]) -> NDArray[np.generic]:
+    values = x.detach().cpu().numpy()
+    array: NDArray[np.generic] = values.astype(dtype)
+    assert (array == values).all(), "a value does not fit its type"
+    return array
+
+
+@contextlib.contextmanager
+def exact() -> Iterator[None]:
+    """Within it, the model's logits are exact: float32 products, no gradient."""
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.no_grad(), torch.autocast("cuda", enabled=False), torch.autocast("cpu", enabled=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(precision)
