@@ -139,7 +139,7 @@ def _optimizers(model: ExactTransformer, settings: Settings) -> list[torch.optim
     return optimizers
 
 
-VALIDATION_PIECES = 256  # of each source, spread evenly
+VALIDATION_PIECES = 128  # of each source, spread evenly
 
 
 def validation_bits(model: ExactTransformer, sources: Sequence[Source], device: torch.device, steps: int = 1024) -> float:

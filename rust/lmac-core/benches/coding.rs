@@ -1,0 +1,134 @@
+//! How fast symbols become bytes and bytes symbols, without a model: `cargo bench --bench coding`.
+//!
+//! Throughput is in symbols. A table has 256 symbols and an entropy of about 2 bits, like that of
+//! a model on text; `table` shares no work between symbols, since a model has a new one for each.
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use lmac_core::frequency::FrequencyTable;
+use lmac_core::range_coder::{RangeDecoder, RangeEncoder, Slot};
+
+const ALPHABET_SIZE: usize = 256;
+const SYMBOLS: usize = 4096;
+
+/// Logits that fall by half a bit a symbol, beginning at another symbol for each position.
+fn rows() -> Vec<Vec<i16>> {
+    let row = |position: usize| {
+        let logit = |symbol: usize| -8 * ((symbol + 37 * position) % ALPHABET_SIZE) as i16;
+        (0..ALPHABET_SIZE).map(logit).collect()
+    };
+    (0..SYMBOLS).map(row).collect()
+}
+
+/// One symbol for each row, drawn from its table.
+fn symbols(rows: &[Vec<i16>]) -> Vec<usize> {
+    let mut table = FrequencyTable::new(ALPHABET_SIZE);
+    let mut state = 1_u64;
+    let mut draw = |row: &Vec<i16>| {
+        table.set_logits(row);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        table.symbol_at((state >> 40) as u32).0
+    };
+    rows.iter().map(&mut draw).collect()
+}
+
+fn encode(slots: &[Slot]) -> Vec<u8> {
+    let mut encoder = RangeEncoder::new();
+    slots.iter().for_each(|&slot| encoder.encode(slot));
+    encoder.finish()
+}
+
+fn range_coder(criterion: &mut Criterion) {
+    let rows = rows();
+    let mut table = FrequencyTable::new(ALPHABET_SIZE);
+    table.set_logits(&rows[0]);
+    let slots: Vec<Slot> = (0..SYMBOLS as u32)
+        .map(|index| table.symbol_at(index.wrapping_mul(0x9E37_79B9) >> 8).1)
+        .collect();
+    let payload = encode(&slots);
+
+    let mut group = criterion.benchmark_group("range_coder");
+    group.throughput(Throughput::Elements(SYMBOLS as u64));
+    group.bench_function("encode", |bencher| {
+        bencher.iter(|| encode(black_box(&slots)))
+    });
+    group.bench_function("decode", |bencher| {
+        bencher.iter(|| {
+            let mut decoder = RangeDecoder::new(black_box(&payload));
+            for _ in 0..SYMBOLS {
+                let (_, slot) = table.symbol_at(decoder.target());
+                decoder.consume(slot).unwrap();
+            }
+            decoder.finish()
+        });
+    });
+    group.finish();
+}
+
+fn frequency_table(criterion: &mut Criterion) {
+    let rows = rows();
+    let symbols = symbols(&rows);
+    let mut table = FrequencyTable::new(ALPHABET_SIZE);
+
+    let mut group = criterion.benchmark_group("frequency_table");
+    group.throughput(Throughput::Elements(SYMBOLS as u64));
+    group.bench_function("set_logits", |bencher| {
+        bencher.iter(|| {
+            for (row, &symbol) in rows.iter().zip(&symbols) {
+                table.set_logits(black_box(row));
+                black_box(table.slot(symbol));
+            }
+        });
+    });
+    group.finish();
+}
+
+fn both(criterion: &mut Criterion) {
+    let rows = rows();
+    let symbols = symbols(&rows);
+    let mut table = FrequencyTable::new(ALPHABET_SIZE);
+    let slot_of = |(row, &symbol): (&Vec<i16>, &usize)| {
+        table.set_logits(row);
+        table.slot(symbol)
+    };
+    let slots: Vec<Slot> = rows.iter().zip(&symbols).map(slot_of).collect();
+    let payload = encode(&slots);
+
+    let mut group = criterion.benchmark_group("table_and_range_coder");
+    group.throughput(Throughput::Elements(SYMBOLS as u64));
+    group.bench_function("encode", |bencher| {
+        bencher.iter(|| {
+            let mut encoder = RangeEncoder::new();
+            for (row, &symbol) in rows.iter().zip(&symbols) {
+                table.set_logits(row);
+                encoder.encode(table.slot(symbol));
+            }
+            encoder.finish()
+        });
+    });
+    group.bench_function("decode", |bencher| {
+        bencher.iter(|| {
+            let mut decoder = RangeDecoder::new(black_box(&payload));
+            for row in &rows {
+                table.set_logits(row);
+                let (_, slot) = table.symbol_at(decoder.target());
+                decoder.consume(slot).unwrap();
+            }
+            decoder.finish()
+        });
+    });
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(30)
+        .warm_up_time(std::time::Duration::from_millis(300))
+        .measurement_time(std::time::Duration::from_secs(1));
+    targets = range_coder, frequency_table, both
+}
+criterion_main!(benches);

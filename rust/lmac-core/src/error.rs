@@ -1,0 +1,96 @@
+//! The one error type of the core: one variant per broken rule, the data in the variant.
+//!
+//! The binding maps the variants onto the Python family (`FormatError`, `ModelMismatchError`,
+//! `CorruptedDataError`, `PredictorError`); every message says what was wrong and what to do.
+
+use crate::model_id::ModelId;
+
+/// Everything that can go wrong between bytes and bytes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The input does not begin with the magic number of a frame.
+    #[error(
+        "not an lmac file: byte {offset} does not begin a frame; check that this is the right file"
+    )]
+    WrongMagicNumber {
+        /// Where in the input the frame was expected, in bytes.
+        offset: u64,
+    },
+    /// The frame was written by a newer lmac.
+    #[error(
+        "format version {0} is newer than this lmac understands; upgrade lmac to read the file"
+    )]
+    UnsupportedVersion(u8),
+    /// A field of a frame or block header breaks a rule of docs/format.md.
+    #[error("invalid frame header: {0}; the file is damaged or was not written by lmac")]
+    InvalidHeader(&'static str),
+    /// The input ends inside a frame.
+    #[error("the file is truncated: it ends inside {0}; get a complete copy")]
+    Truncated(&'static str),
+    /// A block's coded symbols are inconsistent or its checksum does not match.
+    #[error(
+        "block {block} is damaged ({reason}): {content_len} bytes from byte {content_offset} of the content cannot be restored; get another copy of the file"
+    )]
+    CorruptedBlock {
+        /// Index of the block in its frame, from 0.
+        block: u64,
+        /// Offset of the block's first byte in the frame's content.
+        content_offset: u64,
+        /// Length of the block's content, in bytes.
+        content_len: u64,
+        /// Which rule was broken.
+        reason: &'static str,
+    },
+    /// The frame's blocks do not add up to the content size of its header.
+    #[error(
+        "the frame holds {actual} bytes of content but its header says {expected}; the file is damaged"
+    )]
+    ContentSizeMismatch {
+        /// The header's `content_size`, in bytes.
+        expected: u64,
+        /// What the blocks hold, in bytes.
+        actual: u64,
+    },
+    /// The content is larger than the caller allows.
+    #[error(
+        "the content is larger than the limit of {limit} bytes; raise the limit to decompress it"
+    )]
+    OutputLimit {
+        /// The caller's limit, in bytes.
+        limit: u64,
+    },
+    /// The frame was written with another model.
+    #[error(
+        "the frame was compressed with model {expected}, but the model given is {actual}; pass the model that was used to compress it"
+    )]
+    ModelMismatch {
+        /// The model id of the frame header, as hexadecimal digits.
+        expected: String,
+        /// The model at hand, as the same number of hexadecimal digits.
+        actual: String,
+    },
+    /// A model file breaks a rule of docs/exact-transformer.md.
+    #[error("invalid model file: {0}")]
+    InvalidModel(String),
+    /// The executor does not reproduce the known answers stored in the model file.
+    #[error(
+        "model {model_id} failed its self-test: this executor does not reproduce the known answers in the model file; the file is damaged or this build is faulty"
+    )]
+    KnownAnswerMismatch {
+        /// The full id of the model.
+        model_id: ModelId,
+    },
+    /// A setting of the caller is outside its limits.
+    #[error("invalid setting: {0}")]
+    InvalidSetting(&'static str),
+    /// A predictor broke its contract.
+    #[error("predictor error: {0}")]
+    Predictor(String),
+    /// The caller's progress function asked to stop.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+/// The result of every fallible function of this crate.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,440 @@
+//! The kernel for AVX2.
+//!
+//! - Matrices: `vpmaddubsw` multiplies unsigned activations with signed weights and adds pairs in
+//!   16 bits. Weights lie in -63..=63, so a pair is at most `2 * 255 * 63 < 2^15`: exact.
+//!   `vpmaddwd` by ones adds the pairs of a quad in 32 bits.
+//! - Attention: keys and values are widened to 16 bits, `vpmaddwd` multiplies pairs of dimensions
+//!   (scores) or of positions (averages). Four heads share every load.
+//! - The table of powers of two is looked up 32 entries at a time: one `vpshufb` for every 16
+//!   entries in use, which returns zero for an index outside of them. Gathers take four times as
+//!   long on Zen 3.
+//!
+//! The floating-point steps are the same single operations as in the scalar kernel; nothing is
+//! fused, no reciprocal is approximated.
+
+use std::arch::x86_64::*;
+
+use super::attention::{Attention, Exp2Table, HEADS, Scratch};
+use super::kernel::Kernel;
+use super::matrix::{Block, Matrix, PANEL, Panel, QUAD};
+use super::{ring, scalar};
+
+const ROUND: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+
+/// The kernel for AVX2; a reference to it proves that the processor has AVX2.
+pub(crate) struct Avx2(());
+
+impl Avx2 {
+    /// The kernel, if the processor has AVX2.
+    pub fn detect() -> Option<&'static Self> {
+        const KERNEL: &Avx2 = &Avx2(());
+        is_x86_feature_detected!("avx2").then_some(KERNEL)
+    }
+}
+
+impl Kernel for Avx2 {
+    fn multiply(&self, matrix: &Matrix, activations: &[u8], results: &mut [i32]) {
+        // SAFETY: `self` proves that the processor has AVX2.
+        unsafe { multiply(matrix, activations, results) }
+    }
+
+    fn norm(&self, residual: &[i32], normed: &mut [u8]) {
+        // SAFETY: `self` proves that the processor has AVX2.
+        unsafe { norm(residual, normed) }
+    }
+
+    fn attend(
+        &self,
+        attention: Attention<'_>,
+        queries: &[i16],
+        scratch: &mut Scratch,
+        outputs: &mut [u8],
+    ) {
+        // SAFETY: `self` proves that the processor has AVX2.
+        unsafe { attend(attention, queries, scratch, outputs) }
+    }
+
+    fn squared_relu(&self, results: &[i32], hidden: &mut [u8]) {
+        // SAFETY: `self` proves that the processor has AVX2.
+        unsafe { squared_relu(results, hidden) }
+    }
+
+    fn add_branch(&self, residual: &mut [i32], branch: &[i32]) {
+        // SAFETY: `self` proves that the processor has AVX2.
+        unsafe { add_branch(residual, branch) }
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn multiply(matrix: &Matrix, activations: &[u8], results: &mut [i32]) {
+    const ROWS: usize = 4;
+    let (inputs, stride) = (matrix.inputs(), matrix.padded_outputs());
+    for (index, panel) in matrix.panels().enumerate() {
+        let tiles = activations.chunks(ROWS * inputs);
+        for (rows, results) in tiles.zip(results.chunks_mut(ROWS * stride)) {
+            let results = &mut results[index * PANEL..];
+            match rows.len() / inputs {
+                4 => multiply_tile::<4>(panel, rows, results, stride),
+                3 => multiply_tile::<3>(panel, rows, results, stride),
+                2 => multiply_tile::<2>(panel, rows, results, stride),
+                _ => multiply_tile::<1>(panel, rows, results, stride),
+            }
+        }
+    }
+}
+
+/// Sixteen outputs of `ROWS` activation rows; the results of a row begin at multiples of `stride`.
+#[target_feature(enable = "avx2")]
+fn multiply_tile<const ROWS: usize>(
+    panel: Panel<'_>,
+    rows: &[u8],
+    results: &mut [i32],
+    stride: usize,
+) {
+    let inputs = panel.blocks.len() * QUAD;
+    let rows: [&[u8]; ROWS] = std::array::from_fn(|row| &rows[row * inputs..][..inputs]);
+    let (biases, _) = panel.biases.as_chunks::<8>();
+    let (shifts, _) = panel.shifts.as_chunks::<8>();
+    let mut sums = [[load_i32(&biases[0]), load_i32(&biases[1])]; ROWS];
+    for (quad, block) in panel.blocks.iter().enumerate() {
+        let weights = load_block(block);
+        for (sums, row) in sums.iter_mut().zip(rows) {
+            // SAFETY: a row has four bytes for every block.
+            let quad = unsafe { broadcast_4_bytes(row.as_ptr().add(quad * QUAD)) };
+            sums[0] = add_products(sums[0], quad, weights[0]);
+            sums[1] = add_products(sums[1], quad, weights[1]);
+        }
+    }
+    for (row, sums) in sums.iter().enumerate() {
+        let results = &mut results[row * stride..][..PANEL];
+        for half in 0..2 {
+            let shifted = _mm256_srav_epi32(sums[half], load_i32(&shifts[half]));
+            store_i32(&mut results[half * 8..], shifted);
+        }
+    }
+}
+
+/// Adds `quad . weights` to every 32-bit sum.
+#[target_feature(enable = "avx2")]
+fn add_products(sums: __m256i, quad: __m256i, weights: __m256i) -> __m256i {
+    let pairs = _mm256_maddubs_epi16(quad, weights);
+    _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
+}
+
+#[target_feature(enable = "avx2")]
+fn norm(residual: &[i32], normed: &mut [u8]) {
+    let (residuals, _) = residual.as_chunks::<16>();
+    let mut sums = _mm256_setzero_si256();
+    for x in residuals {
+        let low = _mm256_abs_epi32(load_i32(&x[..8]));
+        let high = _mm256_abs_epi32(load_i32(&x[8..]));
+        sums = _mm256_add_epi32(sums, _mm256_add_epi32(low, high));
+    }
+    let ratio = _mm256_set1_ps(scalar::norm_ratio(residual.len(), sum_i32(sums)));
+    let (normed, _) = normed.as_chunks_mut::<16>();
+    for (x, normed) in residuals.iter().zip(normed) {
+        let low = normalize(load_i32(&x[..8]), ratio);
+        let high = normalize(load_i32(&x[8..]), ratio);
+        store_offset(normed, low, high);
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn normalize(x: __m256i, ratio: __m256) -> __m256i {
+    let scaled = _mm256_round_ps::<ROUND>(_mm256_mul_ps(_mm256_cvtepi32_ps(x), ratio));
+    let clipped = _mm256_max_ps(scaled, _mm256_set1_ps(-127.0));
+    _mm256_cvttps_epi32(_mm256_min_ps(clipped, _mm256_set1_ps(127.0)))
+}
+
+#[target_feature(enable = "avx2")]
+fn attend(attention: Attention<'_>, queries: &[i16], scratch: &mut Scratch, outputs: &mut [u8]) {
+    let group_len = HEADS * attention.head_dim;
+    let groups = queries.chunks(group_len).zip(outputs.chunks_mut(group_len));
+    for (group, (queries, outputs)) in groups.enumerate() {
+        let head = group * HEADS;
+        match queries.len() / attention.head_dim {
+            4 => attend_heads::<4>(attention, head, queries, scratch, outputs),
+            3 => attend_heads::<3>(attention, head, queries, scratch, outputs),
+            2 => attend_heads::<2>(attention, head, queries, scratch, outputs),
+            _ => attend_heads::<1>(attention, head, queries, scratch, outputs),
+        }
+    }
+}
+
+/// Attention of `COUNT` heads, `first_head` the first of them.
+#[target_feature(enable = "avx2")]
+fn attend_heads<const COUNT: usize>(
+    attention: Attention<'_>,
+    first_head: usize,
+    queries: &[i16],
+    scratch: &mut Scratch,
+    outputs: &mut [u8],
+) {
+    let stride = scratch.stride;
+    let largest = score_span::<COUNT>(attention, first_head, queries, scratch);
+    let mut sums = [0; COUNT];
+    for head in 0..COUNT {
+        let scores = &scratch.scores[head * stride..][..stride];
+        let weights = &mut scratch.weights[head * stride..][..stride];
+        sums[head] = weigh(attention, scores, largest[head], weights);
+    }
+    for first in (0..attention.head_dim).step_by(PANEL) {
+        let averages = average_values::<COUNT>(attention, first, scratch, sums);
+        for (head, averages) in averages.iter().enumerate() {
+            let output = &mut outputs[head * attention.head_dim + first..];
+            store_offset(output.first_chunk_mut().unwrap(), averages[0], averages[1]);
+        }
+    }
+}
+
+/// Writes the scores of all entries of the span and returns the largest of each head.
+#[target_feature(enable = "avx2")]
+fn score_span<const COUNT: usize>(
+    attention: Attention<'_>,
+    first_head: usize,
+    queries: &[i16],
+    scratch: &mut Scratch,
+) -> [i32; COUNT] {
+    let shift = _mm_cvtsi32_si128(attention.score_shift as i32);
+    let biases: [&[i32]; COUNT] =
+        std::array::from_fn(|head| attention.biases.of_span(first_head + head, attention.span));
+    let mut largest = [_mm256_set1_epi32(i32::MIN); COUNT];
+    for (panel, (keys, _)) in attention.ring.panels(attention.span).enumerate() {
+        let sums = score_panel::<COUNT>(attention, queries, keys);
+        for head in 0..COUNT {
+            for half in 0..2 {
+                let entry = panel * ring::PANEL + half * 8;
+                let bias = load_i32(&biases[head][entry..]);
+                let score = _mm256_add_epi32(_mm256_sra_epi32(sums[head][half], shift), bias);
+                largest[head] = _mm256_max_epi32(largest[head], score);
+                store_i32(&mut scratch.scores[head * scratch.stride + entry..], score);
+            }
+        }
+    }
+    largest.map(|largest| max_i32(largest))
+}
+
+/// The sums of products of sixteen positions, with the rounding of the shift.
+#[target_feature(enable = "avx2")]
+fn score_panel<const COUNT: usize>(
+    attention: Attention<'_>,
+    queries: &[i16],
+    keys: &[i8],
+) -> [[__m256i; 2]; COUNT] {
+    let half = _mm256_set1_epi32((1 << attention.score_shift) >> 1);
+    let head_dim = attention.head_dim;
+    let queries: [&[i16]; COUNT] =
+        std::array::from_fn(|head| &queries[head * head_dim..][..head_dim]);
+    let (keys, _) = keys.as_chunks::<32>();
+    let mut sums = [[half; 2]; COUNT];
+    for (pair, keys) in keys[..head_dim / 2].iter().enumerate() {
+        let keys = widen(keys);
+        for (sums, query) in sums.iter_mut().zip(queries) {
+            // SAFETY: a query has two entries, four bytes, for every pair of dimensions.
+            let query = unsafe { broadcast_4_bytes(query.as_ptr().add(2 * pair).cast()) };
+            sums[0] = _mm256_add_epi32(sums[0], _mm256_madd_epi16(query, keys[0]));
+            sums[1] = _mm256_add_epi32(sums[1], _mm256_madd_epi16(query, keys[1]));
+        }
+    }
+    sums
+}
+
+/// Turns scores into weights, 0 where a position is not seen, and returns their sum.
+///
+/// Works on 32 entries at a time: behind the span there may be old scores, which are as unseen as
+/// the margins of the span.
+#[target_feature(enable = "avx2")]
+fn weigh(attention: Attention<'_>, scores: &[i32], largest: i32, weights: &mut [i16]) -> i32 {
+    let len = (attention.span.panels * ring::PANEL).next_multiple_of(32);
+    let (scores, _) = scores[..len].as_chunks::<32>();
+    for (scores, weights) in scores.iter().zip(weights.chunks_exact_mut(32)) {
+        let looked_up = look_up(attention.exp2_table, table_indices(scores, largest));
+        let low = _mm256_cvtepu8_epi16(_mm256_castsi256_si128(looked_up));
+        let high = _mm256_cvtepu8_epi16(_mm256_extracti128_si256::<1>(looked_up));
+        store_i16(&mut weights[..16], low);
+        store_i16(&mut weights[16..], high);
+    }
+    weights[..attention.span.seen.start].fill(0);
+    weights[attention.span.seen.end..len].fill(0);
+    let (weights, _) = weights[..len].as_chunks::<16>();
+    let ones = _mm256_set1_epi16(1);
+    let sums = weights
+        .iter()
+        .fold(_mm256_setzero_si256(), |sums, weights| {
+            _mm256_add_epi32(sums, _mm256_madd_epi16(load_i16(weights), ones))
+        });
+    sum_i32(sums)
+}
+
+/// `min(largest - score, 255)` as bytes, in order.
+#[target_feature(enable = "avx2")]
+fn table_indices(scores: &[i32; 32], largest: i32) -> __m256i {
+    let largest = _mm256_set1_epi32(largest);
+    let last = _mm256_set1_epi32(255);
+    let index = |eight: usize| {
+        let difference = _mm256_sub_epi32(largest, load_i32(&scores[8 * eight..]));
+        _mm256_min_epi32(difference, last)
+    };
+    let low = _mm256_packus_epi32(index(0), index(1));
+    let high = _mm256_packus_epi32(index(2), index(3));
+    // Packing works within 128-bit halves: put groups of four bytes back in order.
+    let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    _mm256_permutevar8x32_epi32(_mm256_packus_epi16(low, high), order)
+}
+
+/// The table's entries at 32 byte indices.
+#[target_feature(enable = "avx2")]
+fn look_up(table: &Exp2Table, indices: __m256i) -> __m256i {
+    let (sixteens, _) = table.entries.as_chunks::<16>();
+    let mut found = _mm256_setzero_si256();
+    for (sixteen, entries) in sixteens[..table.used].iter().enumerate() {
+        // Within this sixteen, bit 7 stays clear and the low bits select; else bit 7 gets set.
+        let within = _mm256_xor_si256(indices, _mm256_set1_epi8((sixteen << 4) as i8));
+        let selector = _mm256_adds_epu8(within, _mm256_set1_epi8(0x70));
+        let entries = _mm256_broadcastsi128_si256(load_16_bytes(entries));
+        found = _mm256_or_si256(found, _mm256_shuffle_epi8(entries, selector));
+    }
+    found
+}
+
+/// The averages of sixteen dimensions from `first` on.
+#[target_feature(enable = "avx2")]
+fn average_values<const COUNT: usize>(
+    attention: Attention<'_>,
+    first: usize,
+    scratch: &Scratch,
+    sums: [i32; COUNT],
+) -> [[__m256i; 2]; COUNT] {
+    let pair_len = 2 * attention.head_dim;
+    let mut weighted = [[_mm256_setzero_si256(); 2]; COUNT];
+    for (panel, (_, values)) in attention.ring.panels(attention.span).enumerate() {
+        let weights: [&[i16]; COUNT] = std::array::from_fn(|head| {
+            &scratch.weights[head * scratch.stride + panel * ring::PANEL..][..ring::PANEL]
+        });
+        for (pair, values) in values.chunks_exact(pair_len).enumerate() {
+            let values = widen(values[2 * first..].first_chunk().unwrap());
+            for (weighted, weights) in weighted.iter_mut().zip(weights) {
+                // SAFETY: a panel has sixteen weights, four bytes for every pair of positions.
+                let weight = unsafe { broadcast_4_bytes(weights.as_ptr().add(2 * pair).cast()) };
+                for half in 0..2 {
+                    let products = _mm256_madd_epi16(weight, values[half]);
+                    weighted[half] = _mm256_add_epi32(weighted[half], products);
+                }
+            }
+        }
+    }
+    std::array::from_fn(|head| weighted[head].map(|weighted| divide(weighted, sums[head])))
+}
+
+#[target_feature(enable = "avx2")]
+fn divide(weighted: __m256i, sum: i32) -> __m256i {
+    let quotient = _mm256_div_ps(_mm256_cvtepi32_ps(weighted), _mm256_set1_ps(sum as f32));
+    _mm256_cvttps_epi32(_mm256_round_ps::<ROUND>(quotient))
+}
+
+#[target_feature(enable = "avx2")]
+fn squared_relu(results: &[i32], hidden: &mut [u8]) {
+    scalar::squared_relu(results, hidden);
+}
+
+#[target_feature(enable = "avx2")]
+fn add_branch(residual: &mut [i32], branch: &[i32]) {
+    scalar::add_branch(residual, branch);
+}
+
+/// Adds the eight sums.
+#[target_feature(enable = "avx2")]
+fn sum_i32(sums: __m256i) -> i32 {
+    let mut array = [0; 8];
+    store_i32(&mut array, sums);
+    array.iter().sum()
+}
+
+/// The largest of eight.
+#[target_feature(enable = "avx2")]
+fn max_i32(values: __m256i) -> i32 {
+    let mut array = [0; 8];
+    store_i32(&mut array, values);
+    array.into_iter().fold(i32::MIN, i32::max)
+}
+
+/// Stores sixteen numbers in -127..=127 as bytes, offset by 128.
+#[target_feature(enable = "avx2")]
+fn store_offset(to: &mut [u8; 16], low: __m256i, high: __m256i) {
+    let offset = _mm256_set1_epi32(128);
+    let low = _mm256_add_epi32(low, offset);
+    let words = _mm256_packus_epi32(low, _mm256_add_epi32(high, offset));
+    let words = _mm256_permute4x64_epi64::<0b11_01_10_00>(words);
+    let high_words = _mm256_extracti128_si256::<1>(words);
+    let bytes = _mm_packus_epi16(_mm256_castsi256_si128(words), high_words);
+    // SAFETY: the array has sixteen bytes.
+    unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), bytes) }
+}
+
+/// Sixteen bytes, twice, as 16-bit numbers.
+#[target_feature(enable = "avx2")]
+fn widen(bytes: &[i8; 32]) -> [__m256i; 2] {
+    // SAFETY: the array has 32 bytes.
+    let halves = unsafe {
+        [
+            _mm_loadu_si128(bytes.as_ptr().cast()),
+            _mm_loadu_si128(bytes.as_ptr().add(16).cast()),
+        ]
+    };
+    halves.map(|half| _mm256_cvtepi8_epi16(half))
+}
+
+#[target_feature(enable = "avx2")]
+fn load_block(block: &Block) -> [__m256i; 2] {
+    // SAFETY: a block has 64 bytes and is aligned to 64.
+    unsafe {
+        [
+            _mm256_load_si256(block.0.as_ptr().cast()),
+            _mm256_load_si256(block.0.as_ptr().add(32).cast()),
+        ]
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn load_16_bytes(bytes: &[u8; 16]) -> __m128i {
+    // SAFETY: the array has sixteen bytes.
+    unsafe { _mm_loadu_si128(bytes.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx2")]
+fn load_i16(from: &[i16; 16]) -> __m256i {
+    // SAFETY: the array has 32 bytes.
+    unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx2")]
+fn load_i32(from: &[i32]) -> __m256i {
+    let from = &from[..8];
+    // SAFETY: the slice has 32 bytes.
+    unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx2")]
+fn store_i16(to: &mut [i16], values: __m256i) {
+    let to = &mut to[..16];
+    // SAFETY: the slice has 32 bytes.
+    unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), values) }
+}
+
+#[target_feature(enable = "avx2")]
+fn store_i32(to: &mut [i32], values: __m256i) {
+    let to = &mut to[..8];
+    // SAFETY: the slice has 32 bytes.
+    unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), values) }
+}
+
+/// Repeats four bytes eight times.
+///
+/// # Safety
+///
+/// Four bytes must be readable at `from`, of any alignment.
+#[target_feature(enable = "avx2")]
+unsafe fn broadcast_4_bytes(from: *const u8) -> __m256i {
+    // SAFETY: the caller's promise.
+    _mm256_set1_epi32(unsafe { from.cast::<i32>().read_unaligned() })
+}

@@ -1,0 +1,117 @@
+//! `Kernel`: the arithmetic of an exact Transformer, once for every instruction set.
+//!
+//! The scalar kernel defines each operation; the others compute the same integers faster. Which
+//! one runs is decided when an executor is built: the best that the processor has, or the one that
+//! the environment variable `LMAC_SIMD` names.
+
+use super::attention::{Attention, Scratch};
+#[cfg(target_arch = "x86_64")]
+use super::avx2::Avx2;
+use super::matrix::Matrix;
+use super::scalar::Scalar;
+use crate::error::{Error, Result};
+
+/// The operations that take time.
+pub(crate) trait Kernel: Sync {
+    /// Multiplies every activation row with the matrix and requantizes.
+    ///
+    /// `activations` is `(rows, inputs)`, offset to unsigned bytes; `results` is
+    /// `(rows, padded_outputs)`.
+    fn multiply(&self, matrix: &Matrix, activations: &[u8], results: &mut [i32]);
+
+    /// Normalizes one row of the residual stream (section 5); `normed` is offset by 128.
+    fn norm(&self, residual: &[i32], normed: &mut [u8]);
+
+    /// Attends from one position (section 6): `queries` and `outputs` are `(heads * head_dim)`,
+    /// outputs offset by 128.
+    fn attend(
+        &self,
+        attention: Attention<'_>,
+        queries: &[i16],
+        scratch: &mut Scratch,
+        outputs: &mut [u8],
+    );
+
+    /// Squares what is positive (section 7).
+    fn squared_relu(&self, results: &[i32], hidden: &mut [u8]);
+
+    /// Adds a branch to the residual stream and clips it.
+    fn add_branch(&self, residual: &mut [i32], branch: &[i32]);
+}
+
+/// Instructions that a kernel is written for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum InstructionSet {
+    /// Plain Rust: every processor.
+    Scalar,
+    /// 256-bit integer vectors: `x86_64` processors since 2013.
+    Avx2,
+}
+
+impl InstructionSet {
+    /// Every instruction set that this processor has, the best one last.
+    #[must_use]
+    pub fn available() -> Vec<Self> {
+        let all = [Self::Scalar, Self::Avx2];
+        all.into_iter()
+            .filter(|set| set.kernel().is_some())
+            .collect()
+    }
+
+    /// The one named by `LMAC_SIMD` (`scalar` or `avx2`), or else the best one available.
+    pub fn from_environment() -> Result<Self> {
+        match std::env::var_os("LMAC_SIMD") {
+            Some(name) => Self::named(&name.to_string_lossy()),
+            None => Ok(Self::available().last().copied().unwrap_or(Self::Scalar)),
+        }
+    }
+
+    fn named(name: &str) -> Result<Self> {
+        match name {
+            "scalar" => Ok(Self::Scalar),
+            "avx2" => Ok(Self::Avx2),
+            _ => {
+                let reason =
+                    format!("LMAC_SIMD is {name:?}; set it to scalar or avx2, or unset it");
+                Err(Error::Predictor(reason))
+            }
+        }
+    }
+
+    /// The kernel, if this processor can run it.
+    pub(crate) fn kernel(self) -> Option<&'static dyn Kernel> {
+        match self {
+            Self::Scalar => Some(&Scalar),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx2 => Avx2::detect().map(|kernel| kernel as &dyn Kernel),
+            #[cfg(not(target_arch = "x86_64"))]
+            Self::Avx2 => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_instruction_sets_are_errors() {
+        assert_eq!(InstructionSet::named("avx2").unwrap(), InstructionSet::Avx2);
+        assert_eq!(
+            InstructionSet::named("scalar").unwrap(),
+            InstructionSet::Scalar
+        );
+        for name in ["", "AVX2", "neon", "scalar "] {
+            assert!(matches!(
+                InstructionSet::named(name),
+                Err(Error::Predictor(_))
+            ));
+        }
+    }
+
+    #[test]
+    fn the_scalar_kernel_is_always_available() {
+        assert_eq!(InstructionSet::available()[0], InstructionSet::Scalar);
+    }
+}

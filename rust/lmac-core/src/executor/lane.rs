@@ -1,0 +1,44 @@
+//! `Lane`: what an executor remembers of one context.
+
+use super::ring::Ring;
+use crate::architecture::Architecture;
+use crate::context::ContextHasher;
+
+/// The most steps that are computed at once: every ring has room for them behind its window.
+pub(crate) const MAX_STEPS: usize = 64;
+
+/// The context of one lane.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub hasher: ContextHasher,
+    /// Number of symbols so far.
+    pub position: usize,
+    /// One for every layer.
+    pub rings: Vec<Ring>,
+}
+
+impl Lane {
+    /// Creates an empty context, or `None` if there is no memory for it.
+    pub fn new(architecture: &Architecture) -> Option<Self> {
+        let slots = Ring::slots(architecture.window as usize, MAX_STEPS);
+        let head_dim = architecture.head_dim as usize;
+        let rings = (0..architecture.layers).map(|_| Ring::new(slots, head_dim));
+        Some(Self {
+            hasher: ContextHasher::new(architecture),
+            position: 0,
+            rings: rings.collect::<Option<_>>()?,
+        })
+    }
+
+    /// Bytes of the rings of one lane; the rest is a few hundred.
+    pub fn ring_bytes(architecture: &Architecture) -> usize {
+        let slots = Ring::slots(architecture.window as usize, MAX_STEPS);
+        2 * slots * architecture.head_dim as usize * architecture.layers as usize
+    }
+
+    /// Forgets everything; what the rings hold cannot be seen from position 0.
+    pub fn reset(&mut self) {
+        self.hasher.reset();
+        self.position = 0;
+    }
+}

@@ -1,0 +1,127 @@
+//! `Matrix`: an int8 matrix laid out for the kernels, with everything that follows its product.
+//!
+//! Sixteen outputs make a *panel*; a panel's [`Block`] holds the weights of four consecutive
+//! inputs for each of them. A kernel broadcasts four activation bytes and multiplies them with a
+//! block: every output has its own accumulator, so no sum crosses a vector register and the
+//! requantization runs on whole vectors. Blocks are read in order of address, once per tile of
+//! activation rows.
+//!
+//! Activations are passed as unsigned bytes, `activation + offset`: `u8 x s8` is what
+//! `vpmaddubsw` and its relatives multiply. The surplus `offset * sum(weights)` is known
+//! beforehand and taken off by `biases`, together with the rounding of the requantization.
+
+/// Outputs that are computed together.
+pub(crate) const PANEL: usize = 16;
+/// Inputs of one block.
+pub(crate) const QUAD: usize = 4;
+
+/// The weights of four inputs for sixteen outputs: `[output][input]`.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(crate) struct Block(pub [i8; PANEL * QUAD]);
+
+/// What kind of activation a matrix is multiplied with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Activation {
+    /// The largest magnitude.
+    pub magnitude: u32,
+    /// What is added to make it an unsigned byte.
+    pub offset: u8,
+}
+
+impl Activation {
+    /// Norms and attention outputs: -127..=127.
+    pub const SIGNED: Self = Self {
+        magnitude: 127,
+        offset: 128,
+    };
+    /// The feed-forward layer: 0..=255.
+    pub const UNSIGNED: Self = Self {
+        magnitude: 255,
+        offset: 0,
+    };
+    /// Entries of context tables: -8..=7.
+    pub const NIBBLE: Self = Self {
+        magnitude: 8,
+        offset: 8,
+    };
+}
+
+/// A packed matrix with the shift of every output.
+#[derive(Debug)]
+pub(crate) struct Matrix {
+    inputs: usize,
+    /// Number of outputs, rounded up to whole panels; the surplus outputs are 0.
+    padded_outputs: usize,
+    /// `(panels, inputs / 4)`.
+    blocks: Vec<Block>,
+    /// `(padded_outputs)`: what every accumulator begins with.
+    biases: Vec<i32>,
+    /// `(padded_outputs)`: 0..=22.
+    shifts: Vec<i32>,
+}
+
+impl Matrix {
+    /// Packs `weights` `(outputs, inputs)`; `inputs` is a multiple of four, every weight in
+    /// -63..=63 and every shift in 0..=22, as the model has checked.
+    pub fn pack(weights: &[i8], shifts: &[u8], offset: u8) -> Self {
+        let outputs = shifts.len();
+        let inputs = weights.len() / outputs;
+        let padded_outputs = outputs.next_multiple_of(PANEL);
+        let mut matrix = Self {
+            inputs,
+            padded_outputs,
+            blocks: vec![Block([0; PANEL * QUAD]); padded_outputs / PANEL * (inputs / QUAD)],
+            biases: vec![0; padded_outputs],
+            shifts: vec![0; padded_outputs],
+        };
+        for (output, (row, &shift)) in weights.chunks_exact(inputs).zip(shifts).enumerate() {
+            matrix.pack_row(output, row);
+            let sum: i32 = row.iter().map(|&weight| i32::from(weight)).sum();
+            matrix.biases[output] = ((1 << shift) >> 1) - i32::from(offset) * sum;
+            matrix.shifts[output] = i32::from(shift);
+        }
+        matrix
+    }
+
+    fn pack_row(&mut self, output: usize, row: &[i8]) {
+        let quads = self.inputs / QUAD;
+        let panel = &mut self.blocks[output / PANEL * quads..][..quads];
+        for (block, weights) in panel.iter_mut().zip(row.chunks_exact(QUAD)) {
+            block.0[output % PANEL * QUAD..][..QUAD].copy_from_slice(weights);
+        }
+    }
+
+    /// Length of an activation row.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Length of a result row.
+    pub fn padded_outputs(&self) -> usize {
+        self.padded_outputs
+    }
+
+    /// The panels: blocks, biases and shifts of sixteen outputs each.
+    pub fn panels(&self) -> impl Iterator<Item = Panel<'_>> {
+        let blocks = self.blocks.chunks_exact(self.inputs / QUAD);
+        let (biases, _) = self.biases.as_chunks();
+        let (shifts, _) = self.shifts.as_chunks();
+        blocks
+            .zip(biases.iter().zip(shifts))
+            .map(|(blocks, (biases, shifts))| Panel {
+                blocks,
+                biases,
+                shifts,
+            })
+    }
+}
+
+/// Sixteen outputs of a matrix.
+#[derive(Clone, Copy)]
+pub(crate) struct Panel<'a> {
+    /// One for every four inputs.
+    pub blocks: &'a [Block],
+    pub biases: &'a [i32; PANEL],
+    pub shifts: &'a [i32; PANEL],
+}

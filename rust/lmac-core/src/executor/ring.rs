@@ -1,0 +1,151 @@
+//! `Ring`: the keys and values of one lane in one layer, as far as the window reaches back.
+//!
+//! Position `p` lies in slot `p mod slots`. Slots are grouped by sixteen into *panels* so that a
+//! kernel works on sixteen positions (or eight pairs of them) at once:
+//!
+//! - a panel of keys is `[pair of dimensions][position][2]`: two products of sixteen scores;
+//! - a panel of values is `[pair of positions][dimension][2]`: two products of every dimension.
+//!
+//! A [`Span`] says which panels a position sees. Its first and last panel also hold positions that
+//! it does not see (too old, still to come, or left from an earlier context): their weight is made
+//! zero, so their contents do not matter and a ring need not be cleared.
+
+use std::ops::Range;
+
+/// Positions of one panel.
+pub(crate) const PANEL: usize = 16;
+
+/// The keys and values of one lane in one layer.
+#[derive(Debug)]
+pub(crate) struct Ring {
+    head_dim: usize,
+    slots: usize,
+    keys: Vec<i8>,
+    values: Vec<i8>,
+}
+
+impl Ring {
+    /// Number of slots that keep a window while `steps` positions are appended at once.
+    pub fn slots(window: usize, steps: usize) -> usize {
+        (window + steps - 1).next_multiple_of(PANEL)
+    }
+
+    /// Creates a ring, or `None` if there is no memory for it.
+    pub fn new(slots: usize, head_dim: usize) -> Option<Self> {
+        let zeros = || {
+            let mut zeros = Vec::new();
+            zeros.try_reserve_exact(slots * head_dim).ok()?;
+            zeros.resize(slots * head_dim, 0);
+            Some(zeros)
+        };
+        Some(Self {
+            head_dim,
+            slots,
+            keys: zeros()?,
+            values: zeros()?,
+        })
+    }
+
+    /// Stores the key and the value of a position.
+    pub fn write(&mut self, position: usize, key: &[i8], value: &[i8]) {
+        let slot = position % self.slots;
+        let (panel, within) = (slot / PANEL * PANEL * self.head_dim, slot % PANEL);
+        let keys = &mut self.keys[panel..][..PANEL * self.head_dim];
+        for (pairs, pair) in keys.chunks_exact_mut(2 * PANEL).zip(key.chunks_exact(2)) {
+            pairs[2 * within..][..2].copy_from_slice(pair);
+        }
+        let pair_len = 2 * self.head_dim;
+        let values = &mut self.values[panel + within / 2 * pair_len..][..pair_len];
+        for (pair, &value) in values.chunks_exact_mut(2).zip(value) {
+            pair[within % 2] = value;
+        }
+    }
+
+    /// The panels of a span in order: keys and values, `16 * head_dim` entries each.
+    pub fn panels(&self, span: &Span) -> impl Iterator<Item = (&[i8], &[i8])> {
+        let panel_len = PANEL * self.head_dim;
+        let panels = self.slots / PANEL;
+        let first = span.first_panel % panels;
+        (first..first + span.panels).map(move |panel| {
+            // A span is never longer than the ring: one wrap is enough.
+            let panel = if panel < panels {
+                panel
+            } else {
+                panel - panels
+            };
+            let range = panel * panel_len..(panel + 1) * panel_len;
+            (&self.keys[range.clone()], &self.values[range])
+        })
+    }
+}
+
+/// The positions that one position attends to, as a run of panels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// Index of the first panel, counted from the beginning of the context.
+    pub first_panel: usize,
+    /// Number of panels.
+    pub panels: usize,
+    /// Which entries of the panels are seen.
+    pub seen: Range<usize>,
+}
+
+impl Span {
+    /// The span of `position`, which sees itself and the `window - 1` positions before it.
+    pub fn new(position: usize, window: usize) -> Self {
+        let oldest = position.saturating_sub(window - 1);
+        let first_panel = oldest / PANEL;
+        let first = first_panel * PANEL;
+        Self {
+            first_panel,
+            panels: position / PANEL - first_panel + 1,
+            seen: oldest - first..position - first + 1,
+        }
+    }
+
+    /// The most entries a span of this window can have.
+    pub fn max_len(window: usize) -> usize {
+        (window + PANEL - 1).next_multiple_of(PANEL)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_covers_the_window_and_nothing_more_is_seen() {
+        for window in [1, 2, 15, 16, 17, 33, 512] {
+            for position in 0..1200 {
+                let span = Span::new(position, window);
+                let first = span.first_panel * PANEL;
+                assert_eq!(span.seen.end + first, position + 1);
+                assert_eq!(span.seen.len(), window.min(position + 1));
+                assert!(span.seen.start < PANEL && span.seen.end <= span.panels * PANEL);
+                assert!(span.panels * PANEL <= Span::max_len(window));
+                assert!(span.panels * PANEL <= Ring::slots(window, 64));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_in_order_after_a_wrap() {
+        let mut ring = Ring::new(48, 16).unwrap();
+        for position in 0..200_usize {
+            let key: Vec<i8> = (0..16).map(|i| (position as i8).wrapping_add(i)).collect();
+            let value: Vec<i8> = key.iter().map(|&x| !x).collect();
+            ring.write(position, &key, &value);
+        }
+        let span = Span::new(199, 33);
+        let panels: Vec<_> = ring.panels(&span).collect();
+        for seen in span.seen.clone() {
+            let position = span.first_panel * PANEL + seen;
+            let (keys, values) = panels[seen / PANEL];
+            for n in 0..16 {
+                let expected = (position as i8).wrapping_add(n as i8);
+                assert_eq!(keys[n / 2 * 32 + seen % PANEL * 2 + n % 2], expected);
+                assert_eq!(values[seen % PANEL / 2 * 32 + n * 2 + seen % 2], !expected);
+            }
+        }
+    }
+}

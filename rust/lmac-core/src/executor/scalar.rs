@@ -1,0 +1,154 @@
+//! The kernel in plain Rust: the definition that the others are compared with, and the one that
+//! runs on processors without a kernel of their own.
+//!
+//! Loops run over short arrays of fixed length where it costs no clarity, so that the compiler can
+//! use whatever vectors the target has.
+
+use super::attention::{Attention, Scratch};
+use super::kernel::Kernel;
+use super::matrix::{Block, Matrix, PANEL, Panel, QUAD};
+use super::ring;
+
+/// The kernel without special instructions.
+pub(crate) struct Scalar;
+
+impl Kernel for Scalar {
+    fn multiply(&self, matrix: &Matrix, activations: &[u8], results: &mut [i32]) {
+        let rows = activations.chunks_exact(matrix.inputs());
+        for (row, results) in rows.zip(results.chunks_exact_mut(matrix.padded_outputs())) {
+            let (results, _) = results.as_chunks_mut();
+            for (panel, results) in matrix.panels().zip(results) {
+                *results = multiply_panel(panel, row);
+            }
+        }
+    }
+
+    fn norm(&self, residual: &[i32], normed: &mut [u8]) {
+        let sum: i32 = residual.iter().map(|x| x.abs()).sum();
+        let ratio = norm_ratio(residual.len(), sum);
+        for (&x, normed) in residual.iter().zip(normed) {
+            let scaled = (x as f32 * ratio).round_ties_even().clamp(-127.0, 127.0);
+            *normed = (scaled as i32 + 128) as u8;
+        }
+    }
+
+    fn attend(
+        &self,
+        attention: Attention<'_>,
+        queries: &[i16],
+        scratch: &mut Scratch,
+        outputs: &mut [u8],
+    ) {
+        let heads = queries.chunks_exact(attention.head_dim);
+        for (head, (query, output)) in heads
+            .zip(outputs.chunks_exact_mut(attention.head_dim))
+            .enumerate()
+        {
+            let scores = &mut scratch.scores[..attention.span.panels * ring::PANEL];
+            score_span(attention, head, query, scores);
+            let weights = &mut scratch.weights[..scores.len()];
+            let sum = weigh(attention, scores, weights);
+            average_values(attention, weights, sum, output);
+        }
+    }
+
+    fn squared_relu(&self, results: &[i32], hidden: &mut [u8]) {
+        squared_relu(results, hidden);
+    }
+
+    fn add_branch(&self, residual: &mut [i32], branch: &[i32]) {
+        add_branch(residual, branch);
+    }
+}
+
+fn multiply_panel(panel: Panel<'_>, row: &[u8]) -> [i32; PANEL] {
+    let mut sums = *panel.biases;
+    let (quads, _) = row.as_chunks::<QUAD>();
+    for (Block(weights), quad) in panel.blocks.iter().zip(quads) {
+        let (weights, _) = weights.as_chunks::<QUAD>();
+        for (sum, weights) in sums.iter_mut().zip(weights) {
+            for (&activation, &weight) in quad.iter().zip(weights) {
+                *sum += i32::from(activation) * i32::from(weight);
+            }
+        }
+    }
+    std::array::from_fn(|output| sums[output] >> panel.shifts[output])
+}
+
+/// The factor of the norm: the first of its two roundings. Both numbers are below 2^24.
+pub(super) fn norm_ratio(width: usize, sum: i32) -> f32 {
+    (13 * width) as f32 / sum.max(1) as f32
+}
+
+fn score_span(attention: Attention<'_>, head: usize, query: &[i16], scores: &mut [i32]) {
+    let half = (1 << attention.score_shift) >> 1;
+    let biases = attention.biases.of_span(head, attention.span);
+    let panels = attention
+        .ring
+        .panels(attention.span)
+        .zip(biases.chunks_exact(ring::PANEL));
+    for (scores, ((keys, _), biases)) in scores.chunks_exact_mut(ring::PANEL).zip(panels) {
+        scores.fill(half);
+        for (pair, keys) in query
+            .chunks_exact(2)
+            .zip(keys.chunks_exact(2 * ring::PANEL))
+        {
+            for (score, key) in scores.iter_mut().zip(keys.chunks_exact(2)) {
+                let first = i32::from(pair[0]) * i32::from(key[0]);
+                *score += first + i32::from(pair[1]) * i32::from(key[1]);
+            }
+        }
+        for (score, bias) in scores.iter_mut().zip(biases) {
+            *score = (*score >> attention.score_shift) + bias;
+        }
+    }
+}
+
+/// Turns scores into weights, 0 where a position is not seen, and returns their sum.
+fn weigh(attention: Attention<'_>, scores: &[i32], weights: &mut [i16]) -> i32 {
+    let seen = attention.span.seen.clone();
+    let largest = scores[seen.clone()].iter().copied().max().unwrap_or(0);
+    weights.fill(0);
+    for (weight, score) in weights[seen.clone()].iter_mut().zip(&scores[seen.clone()]) {
+        let entry = (largest - score).min(255) as usize;
+        *weight = i16::from(attention.exp2_table.entries[entry]);
+    }
+    weights[seen].iter().map(|&weight| i32::from(weight)).sum()
+}
+
+fn average_values(attention: Attention<'_>, weights: &[i16], sum: i32, output: &mut [u8]) {
+    let mut sums = [0_i32; 128];
+    let panels = attention.ring.panels(attention.span);
+    for ((_, values), weights) in panels.zip(weights.chunks_exact(ring::PANEL)) {
+        let pairs = values.chunks_exact(2 * attention.head_dim);
+        for (values, weight) in pairs.zip(weights.chunks_exact(2)) {
+            for (sum, value) in sums.iter_mut().zip(values.chunks_exact(2)) {
+                let first = i32::from(weight[0]) * i32::from(value[0]);
+                *sum += first + i32::from(weight[1]) * i32::from(value[1]);
+            }
+        }
+    }
+    for (output, weighted) in output.iter_mut().zip(sums) {
+        let average = (weighted as f32 / sum as f32).round_ties_even();
+        *output = (average as i32 + 128) as u8;
+    }
+}
+
+/// Shared with the other kernels, which compile it for their instructions.
+#[inline(always)]
+#[allow(clippy::inline_always)] // else it would keep the caller's vectors unused
+pub(super) fn squared_relu(results: &[i32], hidden: &mut [u8]) {
+    for (&result, hidden) in results.iter().zip(hidden) {
+        let positive = result.clamp(0, 255);
+        *hidden = ((positive * positive + 64) >> 7).min(255) as u8;
+    }
+}
+
+/// Shared with the other kernels, which compile it for their instructions.
+#[inline(always)]
+#[allow(clippy::inline_always)] // else it would keep the caller's vectors unused
+pub(super) fn add_branch(residual: &mut [i32], branch: &[i32]) {
+    for (x, branch) in residual.iter_mut().zip(branch) {
+        *x = (*x + branch).clamp(-32_767, 32_767);
+    }
+}

@@ -1,0 +1,281 @@
+//! The headers of a frame and of its blocks: the fields of docs/format.md, as structs.
+//!
+//! Writing and reading are mirror images, field by field. Reading trusts nothing: every length is
+//! checked against its limit before anyone allocates for it, and a form that no writer produces
+//! (a reserved bit, a padded number) is refused. What a payload means is block.rs's matter, how
+//! blocks make a frame is codec.rs's.
+
+use crate::error::{Error, Result};
+use crate::model_id::ModelId;
+
+/// The first two bytes of every frame.
+pub const MAGIC_NUMBER: [u8; 2] = [0xAC, 0x4C];
+
+/// The format that this crate writes and reads.
+pub const FORMAT_VERSION: u8 = 1;
+
+/// How many bytes of the model's content id a frame carries: enough to tell the models at hand
+/// apart, as an abbreviated git hash does; the checksum guards against the rest.
+pub const MODEL_ID_LEN: usize = 3;
+
+/// Lane length of a frame that does not state one, in bytes.
+pub const DEFAULT_LANE_LEN: usize = 1 << 14;
+
+/// The longest content of a block, in bytes; it bounds a reader's memory.
+pub const MAX_BLOCK_LEN: usize = 1 << 24;
+
+const VERSION_SHIFT: u32 = 5;
+const RESERVED_BITS: u8 = 0b1_1000;
+const HAS_CONTENT_SIZE: u8 = 0b100;
+const HAS_LANE_LEN: u8 = 0b10;
+const SINGLE_BLOCK: u8 = 0b1;
+
+const LANE_LEN_RULE: &str = "the lane length is not between 1 and 2^24";
+
+/// Nine groups of seven bits: a varint is below 2^63.
+const MAX_VARINT_LEN: usize = 9;
+
+/// What stands before the blocks of a frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FrameHeader {
+    /// The first bytes of the model's content id.
+    pub model_id: [u8; MODEL_ID_LEN],
+    /// Length of the whole content in bytes, if the writer knew it.
+    pub content_size: Option<u64>,
+    /// Lane length in bytes, `1 ..= MAX_BLOCK_LEN`.
+    pub lane_len: usize,
+    /// Whether exactly one block follows, without an end marker.
+    pub single_block: bool,
+}
+
+impl FrameHeader {
+    /// Appends the header to `output`.
+    pub fn write(&self, output: &mut Vec<u8>) {
+        let has_lane_len = self.lane_len != DEFAULT_LANE_LEN;
+        let mut descriptor = FORMAT_VERSION << VERSION_SHIFT;
+        descriptor |= if self.content_size.is_some() {
+            HAS_CONTENT_SIZE
+        } else {
+            0
+        };
+        descriptor |= if has_lane_len { HAS_LANE_LEN } else { 0 };
+        descriptor |= if self.single_block { SINGLE_BLOCK } else { 0 };
+
+        output.extend(MAGIC_NUMBER);
+        output.push(descriptor);
+        output.extend(self.model_id);
+        if let Some(content_size) = self.content_size {
+            write_varint(content_size, output);
+        }
+        if has_lane_len {
+            write_varint(self.lane_len as u64, output);
+        }
+    }
+
+    /// Reads a header.
+    pub fn read(cursor: &mut Cursor<'_>) -> Result<Self> {
+        read_magic_number(cursor)?;
+        let descriptor = cursor.take(1, "a frame header")?[0];
+        check_descriptor(descriptor)?;
+        let mut model_id = [0; MODEL_ID_LEN];
+        model_id.copy_from_slice(cursor.take(MODEL_ID_LEN, "a frame header")?);
+        let content_size = match descriptor & HAS_CONTENT_SIZE {
+            0 => None,
+            _ => Some(cursor.take_varint("a frame header")?),
+        };
+        let lane_len = match descriptor & HAS_LANE_LEN {
+            0 => DEFAULT_LANE_LEN,
+            _ => cursor
+                .take_len("a frame header")?
+                .ok_or(Error::InvalidHeader(LANE_LEN_RULE))?,
+        };
+        if lane_len == 0 {
+            return Err(Error::InvalidHeader(LANE_LEN_RULE));
+        }
+        Ok(Self {
+            model_id,
+            content_size,
+            lane_len,
+            single_block: descriptor & SINGLE_BLOCK != 0,
+        })
+    }
+
+    /// Checks that the frame was written with this model.
+    pub fn check_model(&self, model_id: ModelId) -> Result<()> {
+        let actual = abbreviate(model_id);
+        if self.model_id == actual {
+            return Ok(());
+        }
+        Err(Error::ModelMismatch {
+            expected: to_hex(self.model_id),
+            actual: to_hex(actual),
+        })
+    }
+}
+
+/// The part of a model's content id that a frame carries.
+#[must_use]
+pub fn abbreviate(model_id: ModelId) -> [u8; MODEL_ID_LEN] {
+    let [first, second, third, ..] = model_id.0;
+    [first, second, third]
+}
+
+fn to_hex(model_id: [u8; MODEL_ID_LEN]) -> String {
+    model_id.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn read_magic_number(cursor: &mut Cursor<'_>) -> Result<()> {
+    let offset = cursor.position as u64;
+    let rest = cursor.rest();
+    let present_len = rest.len().min(MAGIC_NUMBER.len());
+    if rest[..present_len] != MAGIC_NUMBER[..present_len] {
+        return Err(Error::WrongMagicNumber { offset });
+    }
+    cursor
+        .take(MAGIC_NUMBER.len(), "a magic number")
+        .map(|_| ())
+}
+
+fn check_descriptor(descriptor: u8) -> Result<()> {
+    match descriptor >> VERSION_SHIFT {
+        0 => return Err(Error::InvalidHeader("there is no format version 0")),
+        FORMAT_VERSION => {}
+        newer => return Err(Error::UnsupportedVersion(newer)),
+    }
+    if descriptor & RESERVED_BITS != 0 {
+        return Err(Error::InvalidHeader(
+            "a reserved bit of the descriptor is set",
+        ));
+    }
+    Ok(())
+}
+
+/// What stands before the payload of a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BlockHeader {
+    /// Length of the block's content in bytes, `1 ..= MAX_BLOCK_LEN`.
+    pub content_len: usize,
+    /// Length of the coded payload in bytes, `1 .. content_len`; `None` if the payload is the
+    /// content itself.
+    pub coded_len: Option<usize>,
+    /// CRC-32 of the block's content.
+    pub content_checksum: u32,
+}
+
+impl BlockHeader {
+    /// Appends the header to `output`.
+    pub fn write(&self, output: &mut Vec<u8>) {
+        write_varint(self.content_len as u64, output);
+        write_varint(self.coded_len.unwrap_or(0) as u64, output);
+        output.extend(self.content_checksum.to_le_bytes());
+    }
+
+    /// Appends what stands in the place of a block where there is none: the end of a frame.
+    pub fn write_end(output: &mut Vec<u8>) {
+        write_varint(0, output);
+    }
+
+    /// Reads a header; `None` is the end of the frame.
+    pub fn read(cursor: &mut Cursor<'_>) -> Result<Option<Self>> {
+        let content_len = cursor
+            .take_len("a block header")?
+            .ok_or(Error::InvalidHeader(
+                "a block's content is longer than 2^24 bytes",
+            ))?;
+        if content_len == 0 {
+            return Ok(None);
+        }
+        let coded_len = cursor
+            .take_len("a block header")?
+            .filter(|&coded_len| coded_len < content_len)
+            .ok_or(Error::InvalidHeader(
+                "a coded payload is not shorter than its content",
+            ))?;
+        let mut content_checksum = [0; 4];
+        content_checksum.copy_from_slice(cursor.take(4, "a block header")?);
+        Ok(Some(Self {
+            content_len,
+            coded_len: (coded_len > 0).then_some(coded_len),
+            content_checksum: u32::from_le_bytes(content_checksum),
+        }))
+    }
+
+    /// Length of the payload that follows, in bytes.
+    #[must_use]
+    pub fn payload_len(&self) -> usize {
+        self.coded_len.unwrap_or(self.content_len)
+    }
+}
+
+/// Reads fields from a byte slice, one after the other, and never past its end.
+#[derive(Debug, Clone)]
+pub struct Cursor<'a> {
+    data: &'a [u8],
+    /// At most `data.len()`.
+    position: usize,
+}
+
+impl<'a> Cursor<'a> {
+    /// Begins at the first byte.
+    #[must_use]
+    pub const fn new(data: &'a [u8]) -> Self {
+        Self { data, position: 0 }
+    }
+
+    /// How many bytes were taken.
+    #[must_use]
+    pub const fn position(&self) -> usize {
+        self.position
+    }
+
+    /// Whether every byte was taken.
+    #[must_use]
+    pub const fn is_at_end(&self) -> bool {
+        self.position == self.data.len()
+    }
+
+    fn rest(&self) -> &'a [u8] {
+        &self.data[self.position..]
+    }
+
+    /// Takes `len` bytes, which are part of `what`.
+    pub fn take(&mut self, len: usize, what: &'static str) -> Result<&'a [u8]> {
+        let taken = self.rest().get(..len).ok_or(Error::Truncated(what))?;
+        self.position += len;
+        Ok(taken)
+    }
+
+    /// Takes a number below 2^63 in its shortest LEB128 form.
+    pub fn take_varint(&mut self, what: &'static str) -> Result<u64> {
+        let mut value = 0;
+        for group in 0..MAX_VARINT_LEN {
+            let byte = self.take(1, what)?[0];
+            value |= u64::from(byte & 0x7F) << (7 * group);
+            if byte == 0 && group > 0 {
+                return Err(Error::InvalidHeader("a number is padded with zeros"));
+            }
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(Error::InvalidHeader("a number is not below 2^63"))
+    }
+
+    /// Takes a length of at most `MAX_BLOCK_LEN`; `None` if it is greater.
+    fn take_len(&mut self, what: &'static str) -> Result<Option<usize>> {
+        let len = self.take_varint(what)?;
+        Ok(usize::try_from(len)
+            .ok()
+            .filter(|&len| len <= MAX_BLOCK_LEN))
+    }
+}
+
+/// Appends a number below 2^63 in its shortest LEB128 form.
+fn write_varint(mut value: u64, output: &mut Vec<u8>) {
+    debug_assert!(value >> (7 * MAX_VARINT_LEN) == 0);
+    while value >= 0x80 {
+        output.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    output.push(value as u8);
+}

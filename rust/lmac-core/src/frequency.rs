@@ -1,0 +1,164 @@
+//! `FrequencyTable`: a predictor's integer logits become the integer slots of the range coder.
+//!
+//! The softmax of lmac, in integer arithmetic only, so that every machine cuts the interval at
+//! the same places. A logit counts sixteenths of a bit, so `2^(logit / 16)` is a table of 16
+//! numbers and a shift, and no exponential is evaluated. Weights below `2^-24` of the largest
+//! vanish; every symbol keeps a frequency of at least 1, so that everything can be coded.
+//!
+//! One division a table: `multiplier = (2^24 - alphabet_size) * 2^31 / sum(weights)`, then
+//! `frequency = 1 + (weight * multiplier >> 31)`. What the rounding leaves over goes to the
+//! largest logit (the first of several), where it costs least.
+//!
+//! The encoder needs one slot only, but a way around the whole table was not faster when measured:
+//! a slot depends on every weight and, through the remainder, on every frequency.
+//!
+//! Format: docs/format.md, "Frequencies".
+
+use crate::predictor::LOGIT_FRACTION_BITS;
+use crate::range_coder::{Slot, TOTAL, TOTAL_BITS};
+
+/// Fraction bits of the multiplier; it is below `2^SHARE_BITS`, since the sum of the weights is at
+/// least the largest weight, `2^TOTAL_BITS`.
+const SHARE_BITS: u32 = 31;
+
+/// `round(2^24 * 2^(-f / 16))` for f = 0..16.
+const EXP2: [u32; 1 << LOGIT_FRACTION_BITS] = [
+    16_777_216, 16_065_917, 15_384_775, 14_732_511, 14_107_901, 13_509_772, 12_937_002, 12_388_516,
+    11_863_283, 11_360_319, 10_878_679, 10_417_458, 9_975_792, 9_552_851, 9_147_842, 8_760_003,
+];
+
+/// The weight of a symbol by the distance of its logit from the largest one; the last entry, 0,
+/// stands for all greater distances.
+const WEIGHTS: [u32; (TOTAL_BITS as usize + 1) * EXP2.len() + 1] = {
+    let mut weights = [0; (TOTAL_BITS as usize + 1) * EXP2.len() + 1];
+    let mut distance = 0;
+    while distance < weights.len() - 1 {
+        weights[distance] = EXP2[distance % EXP2.len()] >> (distance / EXP2.len());
+        distance += 1;
+    }
+    weights
+};
+
+/// The smallest and the largest alphabet that a table can hold.
+const ALPHABET_SIZES: std::ops::RangeInclusive<usize> = 2..=65_535;
+
+/// The slots of all symbols of an alphabet, reused from one prediction to the next.
+///
+/// ```
+/// use lmac_core::frequency::FrequencyTable;
+///
+/// let mut table = FrequencyTable::new(2);
+/// table.set_logits(&[16, 0]); // the first symbol is twice as likely (16/16 bit)
+/// assert_eq!(table.slot(1).frequency, (1 << 24) / 3);
+/// assert_eq!(table.symbol_at(0), (0, table.slot(0)));
+/// ```
+#[derive(Debug, Clone)]
+pub struct FrequencyTable {
+    /// Where each symbol's slot starts, then `TOTAL`; strictly increasing.
+    starts: Vec<u32>,
+}
+
+impl FrequencyTable {
+    /// Makes the table of the uniform distribution.
+    ///
+    /// # Panics
+    ///
+    /// If the alphabet has fewer than 2 or more than 65,535 symbols.
+    #[must_use]
+    pub fn new(alphabet_size: usize) -> Self {
+        assert!(
+            ALPHABET_SIZES.contains(&alphabet_size),
+            "alphabet size out of range"
+        );
+        let mut table = Self {
+            starts: vec![0; alphabet_size + 1],
+        };
+        table.set_logits(&vec![0; alphabet_size]);
+        table
+    }
+
+    /// Replaces all slots by those of `logits`, `(alphabet_size)`, in units of 1/16 bit.
+    ///
+    /// # Panics
+    ///
+    /// If there is not exactly one logit a symbol.
+    pub fn set_logits(&mut self, logits: &[i16]) {
+        assert_eq!(logits.len() + 1, self.starts.len(), "one logit a symbol");
+        let largest = largest_of(logits);
+        let mut weight_sum = 0;
+        for (weight, &logit) in self.starts[1..].iter_mut().zip(logits) {
+            *weight = weight_of(largest, logit);
+            weight_sum += u64::from(*weight);
+        }
+        let multiplier = multiplier_of(weight_sum, logits.len());
+        let mut end = 0;
+        for start in &mut self.starts[1..] {
+            end += frequency_of(*start, multiplier);
+            *start = end;
+        }
+        self.give_remainder_to(first_index_of(largest, logits), TOTAL - end);
+    }
+
+    /// The slot of a symbol.
+    ///
+    /// # Panics
+    ///
+    /// If the symbol is not in the alphabet.
+    #[inline]
+    #[must_use]
+    pub fn slot(&self, symbol: usize) -> Slot {
+        let start = self.starts[symbol];
+        Slot {
+            start,
+            frequency: self.starts[symbol + 1] - start,
+        }
+    }
+
+    /// The symbol whose slot contains `target`, and the slot.
+    ///
+    /// # Panics
+    ///
+    /// If `target` is not below `TOTAL`.
+    #[inline]
+    #[must_use]
+    pub fn symbol_at(&self, target: u32) -> (usize, Slot) {
+        assert!(target < TOTAL);
+        let symbol = self.starts.partition_point(|&start| start <= target) - 1;
+        (symbol, self.slot(symbol))
+    }
+
+    fn give_remainder_to(&mut self, favourite: usize, remainder: u32) {
+        for start in &mut self.starts[favourite + 1..] {
+            *start += remainder;
+        }
+    }
+}
+
+fn largest_of(logits: &[i16]) -> i16 {
+    logits
+        .iter()
+        .fold(i16::MIN, |largest, &logit| largest.max(logit))
+}
+
+fn first_index_of(largest: i16, logits: &[i16]) -> usize {
+    logits
+        .iter()
+        .position(|&logit| logit == largest)
+        .unwrap_or(0)
+}
+
+#[inline]
+fn weight_of(largest: i16, logit: i16) -> u32 {
+    let distance = i32::from(largest) - i32::from(logit);
+    WEIGHTS[(distance as usize).min(WEIGHTS.len() - 1)]
+}
+
+fn multiplier_of(weight_sum: u64, alphabet_size: usize) -> u32 {
+    (((u64::from(TOTAL) - alphabet_size as u64) << SHARE_BITS) / weight_sum) as u32
+}
+
+/// Below `2^24`, since a weight is a part of the sum in the multiplier's denominator.
+#[inline]
+fn frequency_of(weight: u32, multiplier: u32) -> u32 {
+    1 + ((u64::from(weight) * u64::from(multiplier)) >> SHARE_BITS) as u32
+}

@@ -1,0 +1,60 @@
+//! Lossless compression by exact language models.
+//!
+//! From the outside in: [`codec`] makes frames of blocks (headers in [`frame`]), [`block`] codes a
+//! block's symbols, [`frequency`] makes slots of a [`predictor`]'s logits, [`range_coder`] makes
+//! bytes of the slots.
+//!
+//! ```
+//! use lmac_core::codec::{Settings, compress, decompress};
+//! use lmac_core::model_id::ModelId;
+//! use lmac_core::predictor::Predictor;
+//!
+//! /// Expects each byte to be the one before it, with a probability of about 94 %.
+//! struct Repetition;
+//!
+//! impl Predictor for Repetition {
+//!     fn alphabet_size(&self) -> usize {
+//!         256
+//!     }
+//!     fn model_id(&self) -> ModelId {
+//!         ModelId([1; 32])
+//!     }
+//!     fn start(&mut self, _lanes: usize) -> lmac_core::error::Result<()> {
+//!         Ok(())
+//!     }
+//!     fn advance(
+//!         &mut self,
+//!         symbols: &[u16],
+//!         _steps: usize,
+//!         logits: &mut [i16],
+//!     ) -> lmac_core::error::Result<()> {
+//!         for (&symbol, logits) in symbols.iter().zip(logits.chunks_exact_mut(256)) {
+//!             logits.fill(0);
+//!             if let Some(logit) = logits.get_mut(usize::from(symbol)) {
+//!                 *logit = 16 * 12; // 2^12 times as likely as any other
+//!             }
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let data = [b'x'; 1000];
+//! let frame = compress(&data, &mut Repetition, &Settings::default(), &mut |_| true)?;
+//! assert_eq!(frame.len(), 25);
+//! assert_eq!(decompress(&frame, &mut Repetition, None, &mut |_| true)?, data);
+//! # Ok::<(), lmac_core::error::Error>(())
+//! ```
+
+pub mod architecture;
+pub mod block;
+pub mod codec;
+pub mod context;
+pub mod error;
+pub mod executor;
+pub mod frame;
+pub mod frequency;
+pub mod model;
+pub mod model_id;
+mod onnx;
+pub mod predictor;
+pub mod range_coder;

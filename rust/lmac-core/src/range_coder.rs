@@ -1,0 +1,262 @@
+//! The range coder: symbols to coded bytes and back, given each symbol's slot.
+//!
+//! An arithmetic coder (Martin 1979; Schindler's byte-wise normalisation) that narrows an interval
+//! `low .. low + range` to the slot of each symbol and writes the leading bytes of `low` as soon
+//! as they are out of reach of everything but a carry. The carry is added to the bytes already
+//! written: a run of `0xFF` becomes `0x00`, and the byte before it grows by one.
+//!
+//! It knows nothing of probabilities: a slot is a part `start .. start + frequency` of
+//! `0 .. 2^24`, and `FrequencyTable` (frequency.rs) is where slots come from.
+//!
+//! **Why the range has 64 bits.** Slots are multiples of `range >> 24`, and the rounding down of
+//! that quotient is lost. Language models are often nearly certain, so the total must be large
+//! (2^24: a certain symbol costs 0.00002 bits), and a 32-bit range normalised byte by byte would
+//! leave `range >> 24` as small as 1. Measured over 20,000 symbols a table (tests/coding.rs,
+//! `a_32_bit_range_would_waste_what_the_64_bit_range_keeps`), the loss over the code length is
+//!
+//! | table | 32-bit range | 64-bit range |
+//! |---|---|---|
+//! | flat, 8.00 bits a symbol | 0.0 % | 0.0 % |
+//! | geometric, 2.41 bits a symbol | 4.9 % | 0.000000001 % |
+//! | skewed, 0.13 bits a symbol | 17.1 % | 0.00000003 % |
+//!
+//! With 64 bits, normalised to at least 2^56, `range >> 24` is at least 2^32. The price is a
+//! payload that must be read 7 bytes past its end (as zeros); nothing is written for it.
+//!
+//! Format: docs/format.md, "Coded payload".
+
+/// Frequencies of a table sum to `2^TOTAL_BITS`.
+pub const TOTAL_BITS: u32 = 24;
+
+/// The sum of the frequencies of a table.
+pub const TOTAL: u32 = 1 << TOTAL_BITS;
+
+/// The range is at least this after normalisation: the topmost byte of `low` is then settled but
+/// for a carry.
+const MIN_RANGE: u64 = 1 << 56;
+
+/// How far past its end a payload is read, as zeros: the encoder writes one byte of the final
+/// `low`, the decoder holds eight.
+const MAX_BYTES_PAST_END: usize = 7;
+
+/// The part `start .. start + frequency` of `0 .. TOTAL` that belongs to one symbol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Slot {
+    /// The sum of the frequencies of all smaller symbols.
+    pub start: u32,
+    /// At least 1; `start + frequency` is at most `TOTAL`.
+    pub frequency: u32,
+}
+
+/// Why a payload cannot be what an encoder wrote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PayloadError {
+    /// The symbols need more bytes than there are.
+    TooShort,
+    /// Bytes are left after the last symbol.
+    TooLong,
+}
+
+impl PayloadError {
+    /// The broken rule, in the words of an error message.
+    #[must_use]
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::TooShort => "its payload ends before its last symbol",
+            Self::TooLong => "its payload goes on after its last symbol",
+        }
+    }
+}
+
+/// Writes symbols as bytes.
+///
+/// ```
+/// use lmac_core::range_coder::{RangeEncoder, Slot};
+///
+/// let mut encoder = RangeEncoder::new();
+/// for _ in 0..10 {
+///     encoder.encode(Slot { start: 1 << 23, frequency: 1 << 23 }); // one bit each
+/// }
+/// assert_eq!(encoder.finish(), [0xFF, 0xC0]);
+/// ```
+#[derive(Debug, Clone)]
+pub struct RangeEncoder {
+    /// The interval's lower end, without the bytes already written.
+    low: u64,
+    /// The interval's width; at least `MIN_RANGE` between symbols, and `u64::MAX` only before the
+    /// first symbol. The interval never reaches beyond what a carry into `output` can hold.
+    range: u64,
+    output: Vec<u8>,
+}
+
+impl Default for RangeEncoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl RangeEncoder {
+    /// Begins an empty payload.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            low: 0,
+            range: u64::MAX,
+            output: Vec::new(),
+        }
+    }
+
+    /// Appends the symbol that owns `slot`.
+    ///
+    /// # Panics
+    ///
+    /// If the slot is empty or not inside `0 .. TOTAL`.
+    #[inline]
+    pub fn encode(&mut self, slot: Slot) {
+        assert!(slot.frequency >= 1 && slot.start <= TOTAL && slot.frequency <= TOTAL - slot.start);
+        let unit = self.range >> TOTAL_BITS;
+        let (low, carry) = self.low.overflowing_add(unit * u64::from(slot.start));
+        if carry {
+            self.propagate_carry();
+        }
+        self.low = low;
+        self.range = unit * u64::from(slot.frequency);
+        self.normalize();
+    }
+
+    /// The number of bytes written so far; `finish` adds one.
+    #[must_use]
+    pub const fn written_len(&self) -> usize {
+        self.output.len()
+    }
+
+    /// Ends the payload: no byte if no symbol was encoded, else exactly one more.
+    #[must_use]
+    pub fn finish(mut self) -> Vec<u8> {
+        if self.range == u64::MAX {
+            return self.output;
+        }
+        // The only multiple of 2^56 that is certainly inside an interval at least that wide.
+        let (low, carry) = self.low.overflowing_add(MIN_RANGE - 1);
+        if carry {
+            self.propagate_carry();
+        }
+        self.output.push((low >> 56) as u8);
+        self.output
+    }
+
+    #[inline]
+    fn normalize(&mut self) {
+        while self.range < MIN_RANGE {
+            self.output.push((self.low >> 56) as u8);
+            self.low <<= 8;
+            self.range <<= 8;
+        }
+    }
+
+    /// Adds one to the number that the output spells. It cannot overflow: the interval stays
+    /// inside the first one, `0 .. 2^64`.
+    #[cold]
+    fn propagate_carry(&mut self) {
+        for byte in self.output.iter_mut().rev() {
+            *byte = byte.wrapping_add(1);
+            if *byte != 0 {
+                return;
+            }
+        }
+    }
+}
+
+/// Reads the symbols back, in two halves: `target` says where the code lies, the caller finds the
+/// slot around it, `consume` removes the slot.
+#[derive(Debug, Clone)]
+pub struct RangeDecoder<'a> {
+    /// The code's distance from the interval's lower end; below `range` in an intact payload.
+    code: u64,
+    /// The interval's width, equal to the encoder's after the same symbols.
+    range: u64,
+    payload: &'a [u8],
+    /// How many bytes were read, those past the end included.
+    position: usize,
+}
+
+impl<'a> RangeDecoder<'a> {
+    /// Begins to read `payload`.
+    #[must_use]
+    pub fn new(payload: &'a [u8]) -> Self {
+        let mut head = [0; 8];
+        let present_len = payload.len().min(head.len());
+        head[..present_len].copy_from_slice(&payload[..present_len]);
+        Self {
+            code: u64::from_be_bytes(head),
+            range: u64::MAX,
+            payload,
+            position: head.len(),
+        }
+    }
+
+    /// The number in `0 .. TOTAL` whose slot is the next symbol's.
+    #[inline]
+    #[must_use]
+    pub fn target(&self) -> u32 {
+        let unit = self.range >> TOTAL_BITS;
+        // Only a damaged code lies above all slots; it must still fall into one of them.
+        (self.code / unit).min(u64::from(TOTAL) - 1) as u32
+    }
+
+    /// Removes the symbol that owns `slot`, which contains `target()`.
+    ///
+    /// # Errors
+    ///
+    /// `TooShort` when the payload has no more bytes for what follows.
+    ///
+    /// # Panics
+    ///
+    /// If the slot does not contain `target()`.
+    #[inline]
+    pub fn consume(&mut self, slot: Slot) -> Result<(), PayloadError> {
+        let unit = self.range >> TOTAL_BITS;
+        let offset = unit * u64::from(slot.start);
+        assert!(slot.frequency >= 1 && offset <= self.code);
+        self.code -= offset;
+        self.range = unit * u64::from(slot.frequency);
+        self.normalize()
+    }
+
+    /// Ends the reading.
+    ///
+    /// # Errors
+    ///
+    /// `TooLong` (or `TooShort`) unless the symbols consumed are exactly those of the payload.
+    pub fn finish(self) -> Result<(), PayloadError> {
+        let expected_position = match self.range {
+            u64::MAX => self.payload.len() + MAX_BYTES_PAST_END + 1, // no symbol: no byte
+            _ => self.payload.len() + MAX_BYTES_PAST_END,
+        };
+        match self.position.cmp(&expected_position) {
+            std::cmp::Ordering::Less => Err(PayloadError::TooLong),
+            std::cmp::Ordering::Equal => Ok(()),
+            std::cmp::Ordering::Greater => Err(PayloadError::TooShort),
+        }
+    }
+
+    #[inline]
+    fn normalize(&mut self) -> Result<(), PayloadError> {
+        while self.range < MIN_RANGE {
+            self.code = (self.code << 8) | u64::from(self.next_byte()?);
+            self.range <<= 8;
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn next_byte(&mut self) -> Result<u8, PayloadError> {
+        let byte = match self.payload.get(self.position) {
+            Some(&byte) => byte,
+            None if self.position < self.payload.len() + MAX_BYTES_PAST_END => 0,
+            None => return Err(PayloadError::TooShort),
+        };
+        self.position += 1;
+        Ok(byte)
+    }
+}

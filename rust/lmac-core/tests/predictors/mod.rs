@@ -1,0 +1,98 @@
+//! Cheap deterministic predictors, so that the format can be tested without a model.
+
+use lmac_core::error::Result;
+use lmac_core::model_id::ModelId;
+use lmac_core::predictor::Predictor;
+
+const ALPHABET_SIZE: usize = 256;
+
+/// Contexts are bytes by their last five bits, then the beginning.
+const CONTEXTS: usize = 33;
+
+/// Every sighting of a byte after another doubles its probability there, up to 2^10.
+#[derive(Debug, Default)]
+pub struct Doubling {
+    lanes: Vec<DoublingLane>,
+    pub advanced_steps: usize,
+}
+
+#[derive(Debug, Clone)]
+struct DoublingLane {
+    context: usize,
+    logits: Vec<i16>, // (CONTEXTS, ALPHABET_SIZE)
+}
+
+impl DoublingLane {
+    fn push(&mut self, symbol: usize) -> &[i16] {
+        if symbol < ALPHABET_SIZE {
+            let logit = &mut self.logits[self.context * ALPHABET_SIZE + symbol];
+            *logit = (*logit + 16).min(160);
+            self.context = symbol % 32;
+        }
+        &self.logits[self.context * ALPHABET_SIZE..][..ALPHABET_SIZE]
+    }
+}
+
+impl Predictor for Doubling {
+    fn alphabet_size(&self) -> usize {
+        ALPHABET_SIZE
+    }
+
+    fn model_id(&self) -> ModelId {
+        let mut id = [0; 32];
+        id[..4].copy_from_slice(b"dbl!");
+        ModelId(id)
+    }
+
+    fn start(&mut self, lanes: usize) -> Result<()> {
+        let logits = vec![0; CONTEXTS * ALPHABET_SIZE];
+        self.lanes = vec![
+            DoublingLane {
+                context: CONTEXTS - 1,
+                logits
+            };
+            lanes
+        ];
+        Ok(())
+    }
+
+    fn advance(&mut self, symbols: &[u16], steps: usize, logits: &mut [i16]) -> Result<()> {
+        assert_eq!(symbols.len(), self.lanes.len() * steps);
+        assert_eq!(logits.len(), symbols.len() * ALPHABET_SIZE);
+        self.advanced_steps += steps;
+        let mut rows = logits.chunks_exact_mut(ALPHABET_SIZE);
+        for (lane, symbols) in self.lanes.iter_mut().zip(symbols.chunks_exact(steps)) {
+            for (&symbol, row) in symbols.iter().zip(&mut rows) {
+                row.copy_from_slice(lane.push(usize::from(symbol)));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Knows nothing but the same logits for every position.
+#[derive(Debug)]
+pub struct Fixed {
+    pub logits: Vec<i16>,
+}
+
+impl Predictor for Fixed {
+    fn alphabet_size(&self) -> usize {
+        self.logits.len()
+    }
+
+    fn model_id(&self) -> ModelId {
+        ModelId([0xF1; 32])
+    }
+
+    fn start(&mut self, _lanes: usize) -> Result<()> {
+        Ok(())
+    }
+
+    fn advance(&mut self, _symbols: &[u16], _steps: usize, logits: &mut [i16]) -> Result<()> {
+        for row in logits.chunks_exact_mut(self.logits.len()) {
+            row.copy_from_slice(&self.logits);
+        }
+        Ok(())
+    }
+}

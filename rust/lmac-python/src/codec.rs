@@ -1,0 +1,105 @@
+//! `compress`, `decompress` and `inspect`: buffers in, bytes out, the interpreter free meanwhile.
+
+use lmac_core::block::Progress;
+use lmac_core::codec::{self, Settings};
+use lmac_core::error::Result;
+use lmac_core::predictor::Predictor;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::adapter::Adapter;
+use crate::arrays::bytes_of;
+use crate::error::to_py_err;
+use crate::model::Executor;
+use crate::watch::{Failure, Watch};
+
+#[pyfunction]
+#[pyo3(signature = (data, predictor, *, block_len=codec::DEFAULT_BLOCK_LEN, lane_len=lmac_core::frame::DEFAULT_LANE_LEN, progress=None))]
+pub fn compress<'py>(
+    data: &Bound<'py, PyAny>,
+    predictor: &Bound<'py, PyAny>,
+    block_len: usize,
+    lane_len: usize,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let content = bytes_of(data)?;
+    let content = content.as_bytes();
+    let settings = Settings { block_len, lane_len };
+    let frame = run(predictor, progress, |predictor, progress| {
+        codec::compress(content, predictor, &settings, progress)
+    })?;
+    Ok(PyBytes::new(data.py(), &frame))
+}
+
+#[pyfunction]
+#[pyo3(signature = (data, predictor, *, max_output_size=None, progress=None))]
+pub fn decompress<'py>(
+    data: &Bound<'py, PyAny>,
+    predictor: &Bound<'py, PyAny>,
+    max_output_size: Option<u64>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let frames = bytes_of(data)?;
+    let frames = frames.as_bytes();
+    let content = run(predictor, progress, |predictor, progress| {
+        codec::decompress(frames, predictor, max_output_size, progress)
+    })?;
+    Ok(PyBytes::new(data.py(), &content))
+}
+
+/// Runs `work` detached from the interpreter, with a native executor or a Python predictor.
+fn run<F>(
+    predictor: &Bound<'_, PyAny>,
+    progress: Option<Py<PyAny>>,
+    work: F,
+) -> PyResult<Vec<u8>>
+where
+    F: FnOnce(&mut dyn Predictor, &mut Progress<'_>) -> Result<Vec<u8>> + Send,
+{
+    let failure = Failure::default();
+    let mut watch = Watch::new(progress, &failure);
+    let mut progress = |done_bytes| watch.report(done_bytes);
+    let py = predictor.py();
+    let outcome = if let Ok(executor) = predictor.cast::<Executor>() {
+        let executor = executor.get();
+        py.detach(|| work(&mut executor.lock()?.executor, &mut progress))
+    } else {
+        let mut adapter = Adapter::new(predictor, &failure)?;
+        py.detach(|| work(&mut adapter, &mut progress))
+    };
+    outcome.map_err(|error| failure.explain(&error))
+}
+
+/// What the headers of one frame say.
+#[pyclass(frozen, get_all, module = "lmac")]
+pub struct FrameInfo {
+    model_id: Vec<u8>,
+    lane_len: usize,
+    content_size: Option<u64>,
+    content_len: u64,
+    frame_len: u64,
+    payload_len: u64,
+    blocks: u64,
+    stored_blocks: u64,
+}
+
+#[pyfunction]
+pub fn inspect(data: &Bound<'_, PyAny>) -> PyResult<Vec<FrameInfo>> {
+    let frames = codec::inspect(bytes_of(data)?.as_bytes()).map_err(|error| to_py_err(&error))?;
+    Ok(frames.into_iter().map(FrameInfo::from).collect())
+}
+
+impl From<codec::FrameInfo> for FrameInfo {
+    fn from(info: codec::FrameInfo) -> Self {
+        Self {
+            model_id: info.model_id.to_vec(),
+            lane_len: info.lane_len,
+            content_size: info.content_size,
+            content_len: info.content_len,
+            frame_len: info.frame_len,
+            payload_len: info.payload_len,
+            blocks: info.blocks,
+            stored_blocks: info.stored_blocks,
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! `lmac._core`: the Python binding of `lmac-core`.
+//!
+//! It converts types, detaches from the interpreter while the core works, and maps the error; it
+//! decides nothing. What users see is the package `lmac` around it (python/lmac).
+//!
+//! * [`codec`]: `compress`, `decompress`, `inspect`.
+//! * [`model`]: `Model`, `Executor` and `ContextHasher`.
+//! * [`adapter`]: any Python predictor as a `Predictor` of the core.
+//! * [`arrays`]: numpy arrays in and out.
+//! * [`watch`]: progress reports, Ctrl-C, and errors raised by Python code that the core calls.
+//! * [`error`]: the family of exceptions.
+
+mod adapter;
+mod arrays;
+mod codec;
+mod error;
+mod model;
+mod watch;
+
+use pyo3::prelude::pymodule;
+
+#[pymodule(gil_used = false)]
+mod _core {
+    #[pymodule_export]
+    use crate::codec::{FrameInfo, compress, decompress, inspect};
+    #[pymodule_export]
+    use crate::error::{
+        CorruptedDataError, FormatError, LmacError, ModelMismatchError, PredictorError,
+    };
+    #[pymodule_export]
+    use crate::model::{ContextHasher, Executor, Model};
+
+    #[pymodule_export]
+    const DEFAULT_BLOCK_LEN: usize = lmac_core::codec::DEFAULT_BLOCK_LEN;
+    #[pymodule_export]
+    const DEFAULT_LANE_LEN: usize = lmac_core::frame::DEFAULT_LANE_LEN;
+    #[pymodule_export]
+    #[expect(non_upper_case_globals, reason = "the name Python gives to versions")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+}

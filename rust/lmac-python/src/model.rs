@@ -1,0 +1,162 @@
+//! `Model`, its native `Executor`, and the `ContextHasher` that the ONNX path needs.
+
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+
+use lmac_core::error::{Error, Result};
+use lmac_core::model_id::ModelId;
+use lmac_core::predictor::Predictor;
+use lmac_core::{context, executor, model};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::arrays::{bytes_of, symbols, to_array};
+use crate::error::to_py_err;
+
+/// An exact model, read from the bytes of a model file and checked.
+#[pyclass(frozen, module = "lmac._core")]
+pub struct Model(Arc<model::Model>);
+
+#[pymethods]
+impl Model {
+    #[new]
+    fn new(data: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let bytes = bytes_of(data)?;
+        let bytes = bytes.as_bytes();
+        let model = data.py().detach(|| model::Model::from_bytes(bytes));
+        Ok(Self(Arc::new(model.map_err(|error| to_py_err(&error))?)))
+    }
+
+    #[getter]
+    fn architecture(&self) -> PyResult<String> {
+        let json = serde_json::to_string(self.0.architecture());
+        json.map_err(|error| PyValueError::new_err(error.to_string()))
+    }
+
+    #[getter]
+    fn model_id<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.id().0)
+    }
+
+    #[getter]
+    fn known_answer<'py>(&self, py: Python<'py>) -> (Vec<u16>, Bound<'py, PyBytes>) {
+        let answer = self.0.known_answer();
+        (answer.symbols.clone(), PyBytes::new(py, &answer.logits_sha256))
+    }
+}
+
+/// The native executor: as a predictor of the codec it runs without the interpreter.
+#[pyclass(frozen, module = "lmac._core")]
+pub struct Executor {
+    alphabet_size: usize,
+    model_id: ModelId,
+    native: Mutex<Native>,
+}
+
+/// The executor and how many lanes it was started with.
+pub struct Native {
+    pub executor: executor::Executor,
+    lanes: usize,
+}
+
+impl Executor {
+    /// Exclusive use of the executor, for one call.
+    ///
+    /// # Errors
+    ///
+    /// `Predictor` if it is busy: its contexts belong to the other call.
+    pub fn lock(&self) -> Result<MutexGuard<'_, Native>> {
+        match self.native.try_lock() {
+            Ok(native) => Ok(native),
+            Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => {
+                let reason = "the executor is busy in another call; create one for each thread";
+                Err(Error::Predictor(reason.into()))
+            }
+        }
+    }
+}
+
+#[pymethods]
+impl Executor {
+    #[new]
+    #[pyo3(signature = (model, threads=None))]
+    fn new(py: Python<'_>, model: &Model, threads: Option<usize>) -> PyResult<Self> {
+        let executor = py.detach(|| executor::Executor::new(Arc::clone(&model.0), threads));
+        let executor = executor.map_err(|error| to_py_err(&error))?;
+        Ok(Self {
+            alphabet_size: executor.alphabet_size(),
+            model_id: executor.model_id(),
+            native: Mutex::new(Native { executor, lanes: 0 }),
+        })
+    }
+
+    #[getter]
+    fn alphabet_size(&self) -> usize {
+        self.alphabet_size
+    }
+
+    #[getter]
+    fn model_id<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.model_id.0)
+    }
+
+    fn start(&self, py: Python<'_>, lanes: usize) -> PyResult<()> {
+        let start = || {
+            let mut native = self.lock()?;
+            native.lanes = 0;
+            native.executor.start(lanes)?;
+            native.lanes = lanes;
+            Ok(())
+        };
+        py.detach(start).map_err(|error| to_py_err(&error))
+    }
+
+    fn advance<'py>(&self, array: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = array.py();
+        let mut native = self.lock().map_err(|error| to_py_err(&error))?;
+        let lanes = native.lanes;
+        let (symbols, steps) = symbols(array, lanes, self.alphabet_size)?;
+        let mut logits = vec![0; symbols.len() * self.alphabet_size];
+        let executor = &mut native.executor;
+        py.detach(|| executor.advance(&symbols, steps, &mut logits))
+            .map_err(|error| to_py_err(&error))?;
+        let words = logits.iter().map(|logit| logit.to_ne_bytes());
+        to_array(py, words, "int16", &[lanes, steps, self.alphabet_size])
+    }
+}
+
+/// The rows of the hashed contexts of several lanes, which the ONNX graph takes as an input.
+#[pyclass(module = "lmac._core")]
+pub struct ContextHasher {
+    lanes: Vec<context::ContextHasher>,
+    alphabet_size: usize,
+    contexts: usize,
+}
+
+#[pymethods]
+impl ContextHasher {
+    #[new]
+    fn new(model: &Model, lanes: usize) -> Self {
+        let architecture = model.0.architecture();
+        let hasher = context::ContextHasher::new(architecture);
+        Self {
+            alphabet_size: architecture.alphabet_size as usize,
+            contexts: hasher.len(),
+            lanes: vec![hasher; lanes],
+        }
+    }
+
+    fn push<'py>(&mut self, array: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let (symbols, steps) = symbols(array, self.lanes.len(), self.alphabet_size)?;
+        let mut rows = vec![0; symbols.len() * self.contexts];
+        let mut row_chunks = rows.chunks_exact_mut(self.contexts.max(1));
+        for (lane, hasher) in self.lanes.iter_mut().enumerate() {
+            for &symbol in &symbols[lane * steps..][..steps] {
+                hasher.push(symbol, row_chunks.next().unwrap_or_default());
+            }
+        }
+        let words = rows.iter().map(|&row| i64::from(row).to_ne_bytes());
+        to_array(array.py(), words, "int64", &[self.lanes.len(), steps, self.contexts])
+    }
+}

@@ -1,0 +1,220 @@
+"""A second decoder of lmac's format: slow, clear, and written from docs/format.md alone.
+
+It exists to keep the document honest and the Rust core with it: what either can decode, both must
+decode, to the same bytes. So it shares nothing with lmac, uses nothing but the standard library,
+and prefers the document's own words and formulas to speed: about 10,000 symbols a second.
+
+The names are the document's. The sections follow it from the outside in: frames, blocks, lanes,
+frequencies, range coder. Numbers are Python's integers, which have no width; where the document
+says "mod 2^64", so does the code.
+
+    >>> decompress(bytes.fromhex("AC4C21 F1F1F1 01 00 43BEB7E8 61"), predictor)
+    b'a'
+"""
+
+import zlib
+from collections.abc import Iterator
+from itertools import accumulate
+from typing import Protocol
+
+MAGIC_NUMBER = b"\xac\x4c"
+FORMAT_VERSION = 1
+DEFAULT_LANE_LEN = 16_384
+MAX_LEN = 2**24
+MAX_LANES = 4096
+TOTAL = 2**24
+
+EXP2 = (
+    *(16777216, 16065917, 15384775, 14732511, 14107901, 13509772, 12937002, 12388516),
+    *(11863283, 11360319, 10878679, 10417458, 9975792, 9552851, 9147842, 8760003),
+)
+
+
+class Predictor(Protocol):
+    """What gives logits: the contexts of several lanes that advance in lock-step."""
+
+    @property
+    def alphabet_size(self) -> int:
+        """The number of symbols; it must be 256."""
+
+    @property
+    def model_id(self) -> bytes:
+        """The content id of the model, 32 bytes."""
+
+    def start(self, lanes: int) -> None:
+        """Begins empty contexts, forgetting all earlier ones."""
+
+    def advance(self, symbols: list[list[int]]) -> list[list[list[int]]]:
+        """Maps symbols (lanes, steps) to the logits that follow (lanes, steps, alphabet)."""
+
+
+class InvalidFileError(Exception):
+    """The input breaks a rule of docs/format.md; the message says which."""
+
+
+def decompress(data: bytes, predictor: Predictor) -> bytes:
+    """Restores the content of a file: of its frames, one after the other."""
+    require(predictor.alphabet_size == 256, "the symbols of the format are bytes")
+    reader = Reader(data)
+    content = decode_frame(reader, predictor)
+    while not reader.is_at_end():
+        content += decode_frame(reader, predictor)
+    return content
+
+
+def require(condition: bool, rule: str) -> None:
+    """Raises an error unless the rule holds."""
+    if not condition:
+        raise InvalidFileError(rule)
+
+
+class Reader:
+    """Takes fields from the input, one after the other."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.position = 0
+
+    def is_at_end(self) -> bool:
+        """Tells whether nothing is left."""
+        return self.position == len(self.data)
+
+    def take(self, length: int) -> bytes:
+        """Takes the next bytes."""
+        taken = self.data[self.position : self.position + length]
+        require(len(taken) == length, "the input ends inside a frame")
+        self.position += length
+        return taken
+
+    def take_varint(self) -> int:
+        """Takes a number in LEB128."""
+        value = 0
+        for group in range(9):
+            byte = self.take(1)[0]
+            value |= (byte & 0x7F) << (7 * group)
+            if byte < 0x80:
+                require(byte != 0 or group == 0, "a varint has its shortest form")
+                return value
+        raise InvalidFileError("a varint is below 2^63")
+
+
+# Frames ------------------------------------------------------------------------------------------
+
+
+def decode_frame(reader: Reader, predictor: Predictor) -> bytes:
+    """Decodes one frame and returns its content."""
+    require(reader.take(2) == MAGIC_NUMBER, "a frame begins with its magic number")
+    descriptor = reader.take(1)[0]
+    require(descriptor >> 5 == FORMAT_VERSION, "the format version is 1")
+    require(descriptor & 0b1_1000 == 0, "reserved bits are 0")
+    require(reader.take(3) == predictor.model_id[:3], "the model is the writer's")
+    content_size = reader.take_varint() if descriptor & 0b100 else None
+    lane_len = reader.take_varint() if descriptor & 0b10 else DEFAULT_LANE_LEN
+    require(1 <= lane_len <= MAX_LEN, "lane_len is between 1 and 2^24")
+    single_block = descriptor & 0b1 != 0
+
+    content = b""
+    while (block := decode_block(reader, lane_len, predictor)) is not None:
+        content += block
+        if single_block:
+            break
+    require(content_size in (None, len(content)), "the blocks add up to the content size")
+    return content
+
+
+# Blocks ------------------------------------------------------------------------------------------
+
+
+def decode_block(reader: Reader, lane_len: int, predictor: Predictor) -> bytes | None:
+    """Decodes one block and returns its content; None is the end of the frame."""
+    content_len = reader.take_varint()
+    require(content_len <= MAX_LEN, "content_len is at most 2^24")
+    if content_len == 0:
+        return None
+    coded_len = reader.take_varint()
+    require(coded_len < content_len, "coded_len is less than content_len")
+    content_checksum = int.from_bytes(reader.take(4), "little")
+    if coded_len == 0:
+        content = reader.take(content_len)
+    else:
+        content = decode_payload(reader.take(coded_len), content_len, lane_len, predictor)
+    require(zlib.crc32(content) == content_checksum, "the content matches its checksum")
+    return content
+
+
+# Lanes -------------------------------------------------------------------------------------------
+
+
+def decode_payload(payload: bytes, content_len: int, lane_len: int, predictor: Predictor) -> bytes:
+    """Decodes the symbols of a block in the order (step, lane)."""
+    lane_lens = list(lane_lens_of(content_len, lane_len))
+    lanes: list[list[int]] = [[] for _ in lane_lens]
+    decoder = RangeDecoder(payload)
+    predictor.start(len(lanes))
+    for step in range(max(lane_lens)):
+        received = [lane[step - 1] if step > 0 else 256 for lane in lanes]
+        logits = predictor.advance([[symbol] for symbol in received])
+        for lane, length, steps in zip(lanes, lane_lens, logits, strict=True):
+            if step < length:
+                lane.append(decoder.decode(frequencies_of(steps[0])))
+    decoder.finish()
+    return b"".join(bytes(lane) for lane in lanes)
+
+
+def lane_lens_of(content_len: int, lane_len: int) -> Iterator[int]:
+    """Yields the number of symbols of each lane."""
+    lanes = min(max(-(-content_len // lane_len), 1), MAX_LANES)
+    for lane in range(lanes):
+        yield content_len // lanes + (1 if lane < content_len % lanes else 0)
+
+
+# Frequencies -------------------------------------------------------------------------------------
+
+
+def frequencies_of(logits: list[int]) -> list[int]:
+    """Turns logits in units of 1/16 bit into frequencies that sum to 2^24."""
+    largest = max(logits)
+    weights = [EXP2[(largest - logit) % 16] >> ((largest - logit) // 16) for logit in logits]
+    multiplier = ((TOTAL - len(logits)) * 2**31) // sum(weights)
+    frequencies = [1 + ((weight * multiplier) >> 31) for weight in weights]
+    favourite = logits.index(largest)
+    frequencies[favourite] += TOTAL - sum(frequencies)
+    return frequencies
+
+
+# The range coder ---------------------------------------------------------------------------------
+
+
+class RangeDecoder:
+    """Finds the symbols that a payload stands for, given the frequencies of each."""
+
+    def __init__(self, payload: bytes) -> None:
+        self.payload = payload
+        self.asked_for = 8
+        self.code = int.from_bytes(payload[:8].ljust(8, b"\0"), "big")
+        self.range = 2**64 - 1
+
+    def decode(self, frequencies: list[int]) -> int:
+        """Returns the next symbol."""
+        unit = self.range >> 24
+        target = min(self.code // unit, TOTAL - 1)
+        ends = list(accumulate(frequencies))
+        symbol = next(symbol for symbol, end in enumerate(ends) if target < end)
+        start = ends[symbol] - frequencies[symbol]
+        self.code -= unit * start
+        self.range = unit * frequencies[symbol]
+        while self.range < 2**56:
+            self.code = (self.code * 2**8 + self.next_byte()) % 2**64
+            self.range *= 2**8
+        return symbol
+
+    def next_byte(self) -> int:
+        """Returns the next byte of the payload, and zeros past its end."""
+        position = self.asked_for
+        self.asked_for += 1
+        require(self.asked_for <= len(self.payload) + 7, "a payload has a byte for all it needs")
+        return self.payload[position] if position < len(self.payload) else 0
+
+    def finish(self) -> None:
+        """Checks that the payload was used up."""
+        require(self.asked_for == len(self.payload) + 7, "a payload has no bytes left over")
