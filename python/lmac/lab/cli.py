@@ -1,4 +1,4 @@
-"""The command ``lmac-lab``: train an exact model, export it."""
+"""The command ``lmac-lab``: train an exact model, export it, measure it."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_train(commands.add_parser("train", help="train an exact model on text", formatter_class=argparse.ArgumentDefaultsHelpFormatter))
     _add_export(commands.add_parser("export", help="write a trained model as one .onnx file"))
+    _add_eval(commands.add_parser("eval", help="measure a model on files, beside xz"))
     arguments = parser.parse_args(argv)
     try:
         arguments.run(arguments)
@@ -75,6 +76,23 @@ def _export(arguments: argparse.Namespace) -> None:
     with np.load(arguments.tensors) as file:
         tensors = {name: file[name] for name in file.files}
     export(tensors, Architecture.from_json(str(tensors.pop("architecture"))), arguments.output)
+
+
+def _add_eval(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--model", type=Path, help="model file (default: the one inside the package)")
+    parser.add_argument("-T", "--threads", type=int, help="threads (default: one per core)")
+    parser.set_defaults(run=_eval)
+
+
+def _eval(arguments: argparse.Namespace) -> None:
+    from lmac import Codec
+
+    from .evaluate import HEADER, evaluate
+
+    print(HEADER, flush=True)
+    for row in evaluate(arguments.files, Codec(arguments.model, threads=arguments.threads)):
+        print(row, flush=True)
 
 
 if __name__ == "__main__":

@@ -37,7 +37,9 @@ fn symbols(rows: &[Vec<i16>]) -> Vec<usize> {
 
 fn encode(slots: &[Slot]) -> Vec<u8> {
     let mut encoder = RangeEncoder::new();
-    slots.iter().for_each(|&slot| encoder.encode(slot));
+    for &slot in slots {
+        encoder.encode(slot);
+    }
     encoder.finish()
 }
 
@@ -53,7 +55,7 @@ fn range_coder(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("range_coder");
     group.throughput(Throughput::Elements(SYMBOLS as u64));
     group.bench_function("encode", |bencher| {
-        bencher.iter(|| encode(black_box(&slots)))
+        bencher.iter(|| encode(black_box(&slots)));
     });
     group.bench_function("decode", |bencher| {
         bencher.iter(|| {

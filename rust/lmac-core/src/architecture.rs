@@ -153,7 +153,7 @@ fn in_range(field: &str, value: u32, low: u32, high: u32) -> Result<()> {
 
 fn multiple(field: &str, value: u32, factor: u32) -> Result<()> {
     let rule = format!("{field} is a multiple of {factor} and");
-    require(value % factor == 0, &rule, &value)
+    require(value.is_multiple_of(factor), &rule, &value)
 }
 
 #[cfg(test)]

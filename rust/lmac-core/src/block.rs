@@ -112,6 +112,10 @@ impl Place {
 ///
 /// `Predictor` if the predictor fails or its symbols are not bytes, `Interrupted` if `progress`
 /// asks to stop.
+///
+/// # Panics
+///
+/// If `lane_len` is 0.
 pub fn encode(
     content: &[u8],
     lane_len: usize,
@@ -154,6 +158,10 @@ pub fn encode(
 /// `CorruptedBlock` if the payload does not hold exactly `content_len` symbols (other damage is
 /// for the checksum to find), `Predictor` if the predictor fails or its symbols are not bytes,
 /// `Interrupted` if `progress` asks to stop.
+///
+/// # Panics
+///
+/// If `lane_len` is 0.
 pub fn decode(
     payload: &[u8],
     content_len: usize,

@@ -121,7 +121,8 @@ pub fn abbreviate(model_id: ModelId) -> [u8; MODEL_ID_LEN] {
 }
 
 fn to_hex(model_id: [u8; MODEL_ID_LEN]) -> String {
-    model_id.iter().map(|byte| format!("{byte:02x}")).collect()
+    let [first, second, third] = model_id;
+    format!("{first:02x}{second:02x}{third:02x}")
 }
 
 fn read_magic_number(cursor: &mut Cursor<'_>) -> Result<()> {

@@ -28,9 +28,11 @@ impl<'f> Adapter<'f> {
     pub fn new(predictor: &Bound<'_, PyAny>, failure: &'f Failure) -> PyResult<Self> {
         let py = predictor.py();
         let model_id: Vec<u8> = predictor.getattr(intern!(py, "model_id"))?.extract()?;
-        let model_id = model_id
-            .try_into()
-            .map_err(|_| PredictorError::new_err("predictor.model_id must be 32 bytes: the SHA-256 of the model's content"))?;
+        let model_id = model_id.try_into().map_err(|_| {
+            PredictorError::new_err(
+                "predictor.model_id must be 32 bytes: the SHA-256 of the model's content",
+            )
+        })?;
         Ok(Self {
             predictor: predictor.clone().unbind(),
             alphabet_size: predictor.getattr(intern!(py, "alphabet_size"))?.extract()?,
@@ -67,7 +69,9 @@ impl Predictor for Adapter<'_> {
     }
 
     fn advance(&mut self, symbols: &[u16], steps: usize, logits: &mut [i16]) -> Result<()> {
-        let words = symbols.iter().map(|&symbol| i64::from(symbol).to_ne_bytes());
+        let words = symbols
+            .iter()
+            .map(|&symbol| i64::from(symbol).to_ne_bytes());
         self.attach(|predictor| {
             let py = predictor.py();
             let symbols = to_array(py, words, "int64", &[self.lanes, steps])?;
@@ -80,17 +84,22 @@ impl Predictor for Adapter<'_> {
 /// Copies what the predictor returned into `logits`, if it is what the protocol asks for.
 fn read_logits(result: &Bound<'_, PyAny>, expected: &[usize], logits: &mut [i16]) -> PyResult<()> {
     let (shape, values) = integers(result).map_err(|cause| {
-        let error = PredictorError::new_err("predictor.advance must return an array of integers, in units of 1/16 bit");
+        let error = PredictorError::new_err(
+            "predictor.advance must return an array of integers, in units of 1/16 bit",
+        );
         error.set_cause(result.py(), Some(cause));
         error
     })?;
     if shape != expected {
-        let message = format!("predictor.advance must return logits of shape {expected:?}, not {shape:?}");
+        let message =
+            format!("predictor.advance must return logits of shape {expected:?}, not {shape:?}");
         return Err(PredictorError::new_err(message));
     }
     for (logit, value) in logits.iter_mut().zip(values) {
         *logit = i16::try_from(value).map_err(|_| {
-            PredictorError::new_err(format!("logit {value} does not fit 16 bits; clip logits to -32768..32767"))
+            PredictorError::new_err(format!(
+                "logit {value} does not fit 16 bits; clip logits to -32768..32767"
+            ))
         })?;
     }
     Ok(())

@@ -41,7 +41,7 @@ pub fn integers(array: &Bound<'_, PyAny>) -> PyResult<(Vec<usize>, Vec<i64>)> {
 /// # Errors
 ///
 /// `ValueError` for another shape or for symbols out of range.
-pub fn symbols(
+pub fn read_symbols(
     array: &Bound<'_, PyAny>,
     lanes: usize,
     alphabet_size: usize,
@@ -56,13 +56,20 @@ pub fn symbols(
     };
     let symbols: Option<Vec<u16>> = values
         .iter()
-        .map(|&value| u16::try_from(value).ok().filter(|&symbol| usize::from(symbol) <= alphabet_size))
+        .map(|&value| {
+            u16::try_from(value)
+                .ok()
+                .filter(|&symbol| usize::from(symbol) <= alphabet_size)
+        })
         .collect();
     let message = format!("symbols must be between 0 and {alphabet_size}");
-    Ok((symbols.ok_or_else(|| PyValueError::new_err(message))?, steps))
+    Ok((
+        symbols.ok_or_else(|| PyValueError::new_err(message))?,
+        steps,
+    ))
 }
 
-/// An integer array: `T`'s bytes seen as numpy's `dtype`.
+/// An array of numpy's type `dtype`, of which every word holds one value in native byte order.
 ///
 /// The array is read-only, since it lies in a `bytes` object.
 pub fn to_array<'py, const N: usize>(

@@ -24,7 +24,10 @@ pub fn compress<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let content = bytes_of(data)?;
     let content = content.as_bytes();
-    let settings = Settings { block_len, lane_len };
+    let settings = Settings {
+        block_len,
+        lane_len,
+    };
     let frame = run(predictor, progress, |predictor, progress| {
         codec::compress(content, predictor, &settings, progress)
     })?;
@@ -48,11 +51,7 @@ pub fn decompress<'py>(
 }
 
 /// Runs `work` detached from the interpreter, with a native executor or a Python predictor.
-fn run<F>(
-    predictor: &Bound<'_, PyAny>,
-    progress: Option<Py<PyAny>>,
-    work: F,
-) -> PyResult<Vec<u8>>
+fn run<F>(predictor: &Bound<'_, PyAny>, progress: Option<Py<PyAny>>, work: F) -> PyResult<Vec<u8>>
 where
     F: FnOnce(&mut dyn Predictor, &mut Progress<'_>) -> Result<Vec<u8>> + Send,
 {

@@ -10,7 +10,7 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::arrays::{bytes_of, symbols, to_array};
+use crate::arrays::{bytes_of, read_symbols, to_array};
 use crate::error::to_py_err;
 
 /// An exact model, read from the bytes of a model file and checked.
@@ -41,7 +41,10 @@ impl Model {
     #[getter]
     fn known_answer<'py>(&self, py: Python<'py>) -> (Vec<u16>, Bound<'py, PyBytes>) {
         let answer = self.0.known_answer();
-        (answer.symbols.clone(), PyBytes::new(py, &answer.logits_sha256))
+        (
+            answer.symbols.clone(),
+            PyBytes::new(py, &answer.logits_sha256),
+        )
     }
 }
 
@@ -112,11 +115,11 @@ impl Executor {
         py.detach(start).map_err(|error| to_py_err(&error))
     }
 
-    fn advance<'py>(&self, array: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let py = array.py();
+    fn advance<'py>(&self, symbols: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = symbols.py();
         let mut native = self.lock().map_err(|error| to_py_err(&error))?;
         let lanes = native.lanes;
-        let (symbols, steps) = symbols(array, lanes, self.alphabet_size)?;
+        let (symbols, steps) = read_symbols(symbols, lanes, self.alphabet_size)?;
         let mut logits = vec![0; symbols.len() * self.alphabet_size];
         let executor = &mut native.executor;
         py.detach(|| executor.advance(&symbols, steps, &mut logits))
@@ -147,8 +150,9 @@ impl ContextHasher {
         }
     }
 
-    fn push<'py>(&mut self, array: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
-        let (symbols, steps) = symbols(array, self.lanes.len(), self.alphabet_size)?;
+    fn push<'py>(&mut self, symbols: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+        let py = symbols.py();
+        let (symbols, steps) = read_symbols(symbols, self.lanes.len(), self.alphabet_size)?;
         let mut rows = vec![0; symbols.len() * self.contexts];
         let mut row_chunks = rows.chunks_exact_mut(self.contexts.max(1));
         for (lane, hasher) in self.lanes.iter_mut().enumerate() {
@@ -157,6 +161,11 @@ impl ContextHasher {
             }
         }
         let words = rows.iter().map(|&row| i64::from(row).to_ne_bytes());
-        to_array(array.py(), words, "int64", &[self.lanes.len(), steps, self.contexts])
+        to_array(
+            py,
+            words,
+            "int64",
+            &[self.lanes.len(), steps, self.contexts],
+        )
     }
 }

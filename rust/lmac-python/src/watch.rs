@@ -45,7 +45,11 @@ impl<'f> Watch<'f> {
     /// Creates a watch; `progress`, if any, is called with the number of content bytes done.
     pub fn new(progress: Option<Py<PyAny>>, failure: &'f Failure) -> Self {
         let next_report = Instant::now() + INTERVAL;
-        Self { progress, failure, next_report }
+        Self {
+            progress,
+            failure,
+            next_report,
+        }
     }
 
     /// Whether to go on.

@@ -12,6 +12,7 @@
 //! The floating-point steps are the same single operations as in the scalar kernel; nothing is
 //! fused, no reciprocal is approximated.
 
+#[allow(clippy::wildcard_imports)] // fifty intrinsics
 use std::arch::x86_64::*;
 
 use super::attention::{Attention, Exp2Table, HEADS, Scratch};

@@ -233,9 +233,9 @@ fn reproduces_known_answer(network: Network<'_>) -> bool {
             steps: symbols.len(),
         }
         .run(&mut tile, &mut lanes, logits);
-        logits
-            .iter()
-            .for_each(|logit| hash.update(logit.to_le_bytes()));
+        for logit in logits {
+            hash.update(logit.to_le_bytes());
+        }
     }
     <[u8; 32]>::from(hash.finalize()) == known_answer.logits_sha256
 }

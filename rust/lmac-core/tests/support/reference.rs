@@ -1,21 +1,27 @@
 //! The exact Transformer as docs/exact-transformer.md writes it: 64-bit integers, whole sequences,
 //! no packing, no rings, no batches.
 
+use std::collections::BTreeMap;
+
 use lmac_core::architecture::{Architecture, ContextKind};
 
-use super::TestModel;
+use super::{INT8, TestModel, TestTensor, UINT8};
 
 /// The tensors as numbers.
 pub struct Reference<'a> {
-    model: &'a TestModel,
     a: &'a Architecture,
+    tensors: BTreeMap<&'a str, Vec<i64>>,
 }
 
 impl<'a> Reference<'a> {
     pub fn new(model: &'a TestModel) -> Self {
+        let tensors = model
+            .tensors
+            .iter()
+            .map(|(name, tensor)| (&name[..], numbers(tensor)));
         Self {
-            model,
             a: &model.architecture,
+            tensors: tensors.collect(),
         }
     }
 
@@ -35,8 +41,8 @@ impl<'a> Reference<'a> {
     /// Section 4.
     fn embed(&self, symbols: &[u16], t: usize) -> Vec<i64> {
         let width = self.a.width as usize;
-        let shift = self.signed("symbol_shift")[0];
-        let table = self.signed("symbol_embedding");
+        let shift = self.tensors["symbol_shift"][0];
+        let table = &self.tensors["symbol_embedding"];
         let row = &table[usize::from(symbols[t]) * width..][..width];
         let mut x: Vec<i64> = row.iter().map(|value| value << shift).collect();
         if !self.a.contexts.is_empty() {
@@ -46,13 +52,13 @@ impl<'a> Reference<'a> {
     }
 
     fn features(&self, symbols: &[u16], t: usize) -> Vec<i64> {
-        let tables = &self.model.tensors["context_tables"].raw_data;
+        let tables = &self.tensors["context_tables"];
         let row_bytes = self.a.context_dim as usize / 2;
         let mut features = Vec::new();
         for row in context_rows(self.a, symbols, t) {
             let bytes = &tables[row as usize * row_bytes..][..row_bytes];
-            features.extend(bytes.iter().map(|byte| i64::from(byte & 15) - 8));
-            features.extend(bytes.iter().map(|byte| i64::from(byte >> 4) - 8));
+            features.extend(bytes.iter().map(|byte| (byte & 15) - 8));
+            features.extend(bytes.iter().map(|byte| (byte >> 4) - 8));
         }
         features
     }
@@ -84,18 +90,19 @@ impl<'a> Reference<'a> {
     fn weights(&self, layer: u32, head: usize, qkv: &[Vec<i64>], t: usize) -> Vec<(usize, i64)> {
         let window = self.a.window as usize;
         let (width, head_dim) = (self.a.width as usize, self.a.head_dim as usize);
-        let bias = self.words(&format!("layers.{layer}.bias"));
-        let table = &self.model.tensors["exp2_table"].raw_data;
+        let bias = &self.tensors[&format!("layers.{layer}.bias")[..]];
+        let table = &self.tensors["exp2_table"];
         let score = |p: usize| {
             let q = &qkv[t][head * head_dim..][..head_dim];
             let k = &qkv[p][width..][..head_dim];
             let sum: i64 = q.iter().zip(k).map(|(q, k)| q * k).sum();
             requant(sum, i64::from(self.a.score_shift)) + bias[head * window + t - p]
         };
-        let seen: Vec<usize> = (0..=t).filter(|p| t - p < window).collect();
-        let largest = seen.iter().map(|&p| score(p)).max().unwrap();
-        let weight = |&p: &usize| (p, i64::from(table[(largest - score(p)).min(255) as usize]));
-        seen.iter().map(weight).collect()
+        let seen = (0..=t).filter(|p| t - p < window);
+        let scores: Vec<(usize, i64)> = seen.map(|p| (p, score(p))).collect();
+        let largest = scores.iter().map(|&(_, score)| score).max().unwrap();
+        let weight = |(p, score)| (p, table[(largest - score).min(255) as usize]);
+        scores.into_iter().map(weight).collect()
     }
 
     /// Section 7.
@@ -110,27 +117,32 @@ impl<'a> Reference<'a> {
 
     /// The requantized product with the named matrix.
     fn product(&self, name: &str, activations: &[i64]) -> Vec<i64> {
-        let weights = self.signed(&format!("{name}_weight"));
-        let shifts = self.signed(&format!("{name}_shift"));
+        let weights = &self.tensors[&format!("{name}_weight")[..]];
+        let shifts = &self.tensors[&format!("{name}_shift")[..]];
         let rows = weights.chunks_exact(activations.len());
         rows.zip(shifts)
             .map(|(row, shift)| {
-                requant(row.iter().zip(activations).map(|(w, a)| w * a).sum(), shift)
+                requant(
+                    row.iter().zip(activations).map(|(w, a)| w * a).sum(),
+                    *shift,
+                )
             })
             .collect()
     }
+}
 
-    fn signed(&self, name: &str) -> Vec<i64> {
-        let bytes = &self.model.tensors[name].raw_data;
-        bytes.iter().map(|&byte| i64::from(byte as i8)).collect()
-    }
-
-    fn words(&self, name: &str) -> Vec<i64> {
-        let (pairs, _) = self.model.tensors[name].raw_data.as_chunks();
-        pairs
-            .iter()
-            .map(|&pair| i64::from(i16::from_le_bytes(pair)))
-            .collect()
+fn numbers(tensor: &TestTensor) -> Vec<i64> {
+    let bytes = tensor.raw_data.iter();
+    match tensor.data_type {
+        UINT8 => bytes.map(|&byte| i64::from(byte)).collect(),
+        INT8 => bytes.map(|&byte| i64::from(byte as i8)).collect(),
+        _ => {
+            let (pairs, _) = tensor.raw_data.as_chunks();
+            pairs
+                .iter()
+                .map(|&pair| i64::from(i16::from_le_bytes(pair)))
+                .collect()
+        }
     }
 }
 

@@ -1,0 +1,51 @@
+# The menu: `make help`. Everything happens in a virtual environment of the project's own, .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-environment lint format test-rust test-python bench clean
+
+help: ## show this menu
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+.venv:
+	$(PYTHON) -m venv .venv
+
+install: .venv ## build lmac and install it into .venv
+	$(BIN)/pip install --quiet .
+
+demo: install ## install, then compress this project's README and restore it
+	$(BIN)/lmac -fv README.md
+	$(BIN)/lmac -dc README.md.lmac | cmp - README.md
+	@echo "README.md came back unchanged from README.md.lmac."
+
+test: test-environment lint test-rust test-python ## install what the tests need and run all of them
+
+test-environment: .venv
+	$(BIN)/pip install --quiet '.[test]'
+
+lint: ## check the style of all code (needs `make test` or `pip install .[test]` once)
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/stubtest --mypy-config-file pyproject.toml lmac._core
+
+format: ## bring all code into shape
+	cargo fmt
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+test-rust: ## run the tests of the core
+	cargo test --release --quiet
+
+test-python: ## run the tests of the package
+	$(BIN)/pytest --quiet
+
+bench: ## measure the core with criterion
+	cargo bench --quiet
+
+clean: ## delete what was built
+	rm -rf .venv target dist .pytest_cache .mypy_cache .ruff_cache .hypothesis README.md.lmac

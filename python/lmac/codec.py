@@ -1,0 +1,131 @@
+"""``Codec``: bytes to compressed bytes and back, with one model loaded once.
+
+``compress`` and ``decompress`` of this module are the same with the model inside the package, for single
+calls. Everything else happens in Rust (rust/lmac-core/src/codec.rs; the format: docs/format.md).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
+
+from . import _core
+from .model import DeviceName, ExecutorName, ModelSource, load_predictor
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+
+class Codec:
+    """Compresses and decompresses with one model.
+
+    A codec may be shared by threads; they take turns. For parallel work give each thread its own.
+
+    Args:
+        model: Path or bytes of a model file, any ``Predictor``, or ``None`` for the model inside the package.
+        device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for the best choice of the executor.
+        threads: How many the executor may use; ``None`` for one per core. The result does not depend on it.
+        executor: ``"native"``, ``"onnx"`` (ONNX Runtime), or ``"auto"``: native except on a GPU. All write the
+            same bytes.
+        block_len: Bytes per independent block; larger blocks have more lanes.
+        lane_len: Bytes per lane, the segments of a block that advance together: longer lanes compress better,
+            more lanes run faster.
+
+    Raises:
+        FormatError: The file is no exact model.
+        PredictorError: The executor does not reproduce the model's known answers.
+
+    Example:
+        >>> import lmac
+        >>> codec = lmac.Codec()
+        >>> codec.decompress(codec.compress(b"To be, or not to be"))
+        b'To be, or not to be'
+    """
+
+    def __init__(
+        self,
+        model: ModelSource = None,
+        *,
+        device: DeviceName = "auto",
+        threads: int | None = None,
+        executor: ExecutorName = "auto",
+        block_len: int = _core.DEFAULT_BLOCK_LEN,
+        lane_len: int = _core.DEFAULT_LANE_LEN,
+    ) -> None:
+        self._predictor = load_predictor(model, executor, device, threads)
+        self._block_len = block_len
+        self._lane_len = lane_len
+        self._lock = threading.RLock()  # the predictor holds the contexts of one call
+
+    @property
+    def model_id(self) -> bytes:
+        """The content id of the model: 32 bytes; the first of them are in every frame it compresses."""
+        return self._predictor.model_id
+
+    def compress(self, data: ReadableBuffer, *, progress: Callable[[int], object] | None = None) -> bytes:
+        """Compresses ``data`` to one frame.
+
+        Args:
+            data: Any bytes-like object.
+            progress: Called now and then with the number of bytes of ``data`` done so far.
+
+        Returns:
+            The frame; never more than 0.1 % + 16 bytes longer than ``data``.
+
+        Raises:
+            ValueError: ``block_len`` or ``lane_len`` is out of range.
+            PredictorError: The predictor broke its contract.
+        """
+        with self._lock:
+            return _core.compress(
+                data, self._predictor, block_len=self._block_len, lane_len=self._lane_len, progress=progress
+            )
+
+    def decompress(
+        self,
+        data: ReadableBuffer,
+        *,
+        max_output_size: int | None = None,
+        progress: Callable[[int], object] | None = None,
+    ) -> bytes:
+        """Restores what ``compress`` was given; several frames in a row give their contents in a row.
+
+        Args:
+            data: Any bytes-like object that holds whole frames.
+            max_output_size: Refuse content longer than this, in bytes.
+            progress: Called now and then with the number of bytes restored so far.
+
+        Raises:
+            FormatError: ``data`` does not begin with a frame, or one of a newer version.
+            ModelMismatchError: Another model compressed it.
+            CorruptedDataError: It was damaged or cut short.
+            LmacError: The content is longer than ``max_output_size``.
+        """
+        with self._lock:
+            return _core.decompress(data, self._predictor, max_output_size=max_output_size, progress=progress)
+
+
+def compress(data: ReadableBuffer, *, model: ModelSource = None) -> bytes:
+    """Compresses ``data`` to one frame; see ``Codec.compress``.
+
+    >>> import lmac
+    >>> lmac.decompress(lmac.compress(b"once"))
+    b'once'
+    """
+    return _codec(model).compress(data)
+
+
+def decompress(data: ReadableBuffer, *, model: ModelSource = None) -> bytes:
+    """Restores what ``compress`` was given; see ``Codec.decompress``."""
+    return _codec(model).decompress(data)
+
+
+def _codec(model: ModelSource) -> Codec:
+    return _default_codec() if model is None else Codec(model)
+
+
+@cache
+def _default_codec() -> Codec:
+    return Codec()

@@ -1,0 +1,77 @@
+"""``Predictor``: the one interface between models and the codec.
+
+The native executor of exact models implements it in Rust, ``onnx_executor`` in ONNX Runtime; an object
+of yours that has these methods can be given to ``Codec`` in place of a model. It is the Python face
+of the Rust trait of the same name (rust/lmac-core/src/predictor.rs).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@runtime_checkable
+class Predictor(Protocol):
+    """Predicts the next symbol of every lane, exactly.
+
+    Exactly means: the same symbols give the same integers on every machine, however they are divided
+    into calls and lanes. A predictor that computes in floating point breaks this sooner or later, and
+    with it every file that it wrote.
+
+    Attributes:
+        alphabet_size: Number of symbols. The codec feeds bytes, so it must be 256; symbol 256 stands for
+            the beginning of a context.
+        model_id: 32 bytes that name the predictions by content: two predictors with the same id give
+            the same logits for ever. Its first bytes go into the frame header.
+
+    Example:
+        Every byte as probable as it was frequent so far. 16 log2(n) is the number of bits of n^16:
+        no floating point.
+
+        >>> import hashlib, lmac
+        >>> import numpy as np
+        >>> LOG2 = np.array([(n**16).bit_length() for n in range(4096)])
+        >>> class OrderZero:
+        ...     alphabet_size = 256
+        ...     model_id = hashlib.sha256(b"order zero, version 1").digest()
+        ...
+        ...     def start(self, lanes):
+        ...         self.counts = np.ones((lanes, 257), np.int64)
+        ...
+        ...     def advance(self, symbols):
+        ...         logits = []
+        ...         for column in symbols.T:
+        ...             self.counts[np.arange(len(column)), column] += 1
+        ...             logits.append(LOG2[np.minimum(self.counts, 4095)])
+        ...         return np.stack(logits, axis=1)[:, :, :256]
+        >>> codec = lmac.Codec(OrderZero())
+        >>> blob = codec.compress(b"abracadabra " * 100)
+        >>> len(blob)
+        477
+        >>> codec.decompress(blob) == b"abracadabra " * 100
+        True
+    """
+
+    @property
+    def alphabet_size(self) -> int: ...
+
+    @property
+    def model_id(self) -> bytes: ...
+
+    def start(self, lanes: int) -> None:
+        """Begins ``lanes`` empty contexts and forgets all earlier ones."""
+
+    def advance(self, symbols: NDArray[Any]) -> NDArray[Any]:
+        """Appends symbols to every lane and predicts what follows each of them.
+
+        Args:
+            symbols: int64 ``(lanes, steps)``. The first symbol of every context is ``alphabet_size``.
+
+        Returns:
+            Integers ``(lanes, steps, alphabet_size)`` that fit 16 bits: logits in units of 1/16 bit,
+            so that a difference of 16 is a factor of two in probability.
+        """
+        ...

@@ -1,0 +1,43 @@
+"""What several test files need: models, codecs, and text that a model of random weights can compress."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import lmac
+import numpy as np
+import pytest
+from lmac import _core
+from lmac.model import DEFAULT_MODEL
+
+from tiny_model import TINY_MODEL
+
+DEFAULT_MODEL_PATH = Path(lmac.__file__).parent / "models" / DEFAULT_MODEL
+
+needs_default_model = pytest.mark.skipif(not DEFAULT_MODEL_PATH.exists(), reason="the package has no model")
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> bytes:
+    return TINY_MODEL.read_bytes()
+
+
+@pytest.fixture(scope="session")
+def tiny_codec(tiny_model: bytes) -> lmac.Codec:
+    return lmac.Codec(tiny_model, threads=1)
+
+
+@pytest.fixture(scope="session")
+def tiny_text(tiny_model: bytes) -> bytes:
+    """3,000 bytes that the tiny model predicts well: three of four are its first choice."""
+    executor = _core.Executor(_core.Model(tiny_model), threads=1)
+    executor.start(1)
+    chance = random.Random(1)
+    text = bytearray()
+    symbol = 256
+    for _ in range(3000):
+        logits = executor.advance(np.array([[symbol]]))[0, 0]
+        symbol = int(logits.argmax()) if chance.random() < 0.75 else chance.randrange(256)
+        text.append(symbol)
+    return bytes(text)

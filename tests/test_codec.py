@@ -1,0 +1,256 @@
+"""Bytes in, the same bytes out, through the Python interface."""
+
+from __future__ import annotations
+
+import array
+import os
+import random
+import signal
+import threading
+from typing import Any
+
+import lmac
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from conftest import needs_default_model
+from order_zero import OrderZero
+
+NOISE = random.Random(7).randbytes(5000)
+
+
+@pytest.mark.parametrize("lane_len", [1, 7, 64])
+@pytest.mark.parametrize("size", [0, 1, 2, 63, 64, 65, 127, 128, 129, 255, 256, 257, 511, 512, 513, 1025])
+def test_sizes_around_every_limit_round_trip(tiny_model: bytes, tiny_text: bytes, size: int, lane_len: int) -> None:
+    codec = lmac.Codec(tiny_model, threads=1, block_len=256, lane_len=lane_len)
+    for content in (tiny_text[:size], NOISE[:size], bytes(size)):
+        assert codec.decompress(codec.compress(content)) == content
+
+
+@given(st.binary(max_size=600), st.integers(1, 300), st.integers(1, 300))
+@settings(max_examples=60, deadline=None)
+def test_any_bytes_round_trip_with_any_division(content: bytes, block_len: int, lane_len: int) -> None:
+    codec = lmac.Codec(OrderZero(), block_len=block_len, lane_len=lane_len)
+    assert codec.decompress(codec.compress(content)) == content
+
+
+@given(st.lists(st.binary(max_size=50), min_size=1, max_size=4))
+@settings(max_examples=30, deadline=None)
+def test_frames_in_a_row_decompress_to_their_contents_in_a_row(contents: list[bytes]) -> None:
+    codec = lmac.Codec(OrderZero())
+    assert codec.decompress(b"".join(map(codec.compress, contents))) == b"".join(contents)
+
+
+def test_noise_costs_at_most_16_bytes(tiny_codec: lmac.Codec) -> None:
+    for size in (0, 1, 100, 5000):
+        assert len(tiny_codec.compress(NOISE[:size])) <= size + 16
+
+
+def test_text_that_the_model_knows_shrinks(tiny_codec: lmac.Codec, tiny_text: bytes) -> None:
+    assert len(tiny_codec.compress(tiny_text)) < 0.7 * len(tiny_text)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        bytearray(b"abc"),
+        memoryview(b"abcdef")[::2],
+        np.arange(6, dtype=np.float32).reshape(2, 3),
+        np.zeros((3, 0)),
+        array.array("i", [1, -2]),
+    ],
+    ids=["bytearray", "strided memoryview", "float array", "empty array", "array.array"],
+)
+def test_any_buffer_is_compressed_as_its_bytes(tiny_codec: lmac.Codec, data: Any) -> None:
+    content = memoryview(data).tobytes()
+    frame = tiny_codec.compress(data)
+    assert tiny_codec.decompress(frame) == content
+    assert tiny_codec.decompress(memoryview(frame)) == content
+
+
+def test_text_is_not_bytes(tiny_codec: lmac.Codec) -> None:
+    with pytest.raises(TypeError, match="bytes-like"):
+        tiny_codec.compress("text")  # type: ignore[arg-type]
+
+
+def test_the_number_of_threads_changes_nothing(tiny_model: bytes, tiny_text: bytes) -> None:
+    frames = {lmac.Codec(tiny_model, threads=threads, lane_len=500).compress(tiny_text) for threads in (1, 2, 3, None)}
+    assert len(frames) == 1
+
+
+@pytest.mark.parametrize("lane_len", [100, 16384])
+def test_onnx_runtime_writes_the_same_bytes(tiny_model: bytes, tiny_text: bytes, lane_len: int) -> None:
+    native = lmac.Codec(tiny_model, lane_len=lane_len)
+    onnx = lmac.Codec(tiny_model, lane_len=lane_len, executor="onnx", device="cpu")
+    frame = native.compress(tiny_text)
+    assert onnx.compress(tiny_text) == frame
+    assert onnx.decompress(frame) == tiny_text
+
+
+@needs_default_model
+def test_the_model_inside_the_package_is_the_default() -> None:
+    text = b"It was the best of times, it was the worst of times. " * 4
+    frame = lmac.compress(text)
+    assert lmac.decompress(frame) == lmac.Codec().decompress(frame) == text
+    assert lmac.Codec(executor="onnx", device="cpu").compress(text) == frame
+    assert len(lmac.compress(text[:52])) < 52
+
+
+def test_the_frame_names_the_model_and_the_sizes(tiny_codec: lmac.Codec, tiny_text: bytes) -> None:
+    frame = tiny_codec.compress(tiny_text)
+    (info,) = lmac.inspect(frame)
+    assert info.model_id == tiny_codec.model_id[:3]
+    assert (info.content_len, info.frame_len, info.blocks, info.stored_blocks) == (len(tiny_text), len(frame), 1, 0)
+
+
+def test_a_codec_can_be_shared_by_threads(tiny_codec: lmac.Codec, tiny_text: bytes) -> None:
+    frame = tiny_codec.compress(tiny_text)
+    results: list[bytes] = []
+    threads = [threading.Thread(target=lambda: results.append(tiny_codec.decompress(frame))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [tiny_text] * 4
+
+
+# Errors
+
+
+def test_another_model_is_refused(tiny_codec: lmac.Codec) -> None:
+    frame = lmac.Codec(OrderZero()).compress(b"text")
+    with pytest.raises(lmac.ModelMismatchError, match="compressed with model 032a11"):
+        tiny_codec.decompress(frame)
+
+
+@pytest.mark.parametrize("data", [b"not an lmac file", b"\xac\x4c\xff\0\0\0\0"])
+def test_what_is_no_frame_is_a_format_error(tiny_codec: lmac.Codec, data: bytes) -> None:
+    with pytest.raises(lmac.FormatError):
+        tiny_codec.decompress(data)
+
+
+def test_bytes_after_the_frame_are_an_error(tiny_codec: lmac.Codec) -> None:
+    with pytest.raises(lmac.FormatError):
+        tiny_codec.decompress(tiny_codec.compress(b"text") + b"junk")
+
+
+def test_content_beyond_the_limit_is_refused(tiny_codec: lmac.Codec) -> None:
+    frame = tiny_codec.compress(bytes(1000))
+    assert tiny_codec.decompress(frame, max_output_size=1000) == bytes(1000)
+    with pytest.raises(lmac.LmacError, match="limit of 999 bytes"):
+        tiny_codec.decompress(frame, max_output_size=999)
+
+
+def test_lengths_out_of_range_are_refused(tiny_model: bytes) -> None:
+    for lengths in ({"block_len": 0}, {"lane_len": 0}, {"block_len": 2**24 + 1}):
+        with pytest.raises(ValueError, match="_len must be"):
+            lmac.Codec(tiny_model, **lengths).compress(b"")
+
+
+def test_unknown_names_are_refused(tiny_model: bytes) -> None:
+    with pytest.raises(ValueError, match="unknown executor"):
+        lmac.Codec(tiny_model, executor="torch")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="unknown device"):
+        lmac.Codec(tiny_model, device="tpu")  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="runs on the CPU"):
+        lmac.Codec(tiny_model, executor="native", device="cuda")
+
+
+@pytest.mark.parametrize("executor", ["native", "onnx"])
+def test_a_damaged_model_file_is_refused(tiny_model: bytes, executor: Any) -> None:
+    for damaged in (b"", b"text", tiny_model[:-100], tiny_model[: len(tiny_model) // 2]):
+        with pytest.raises(lmac.LmacError):
+            lmac.Codec(damaged, executor=executor)
+
+
+@pytest.mark.parametrize("executor", ["native", "onnx"])
+def test_an_executor_that_misses_the_known_answer_is_refused(tiny_model: bytes, executor: Any) -> None:
+    position = tiny_model.index(b'"logits_sha256"') + 20
+    wrong = b"0" if tiny_model[position : position + 1] != b"0" else b"1"
+    with pytest.raises(lmac.PredictorError, match="known answers"):
+        lmac.Codec(tiny_model[:position] + wrong + tiny_model[position + 1 :], executor=executor)
+
+
+# Predictors written in Python
+
+
+class Broken(OrderZero):
+    """Returns whatever it is told to."""
+
+    def __init__(self, result: Any) -> None:
+        self.result = result
+
+    def advance(self, symbols: NDArray[Any]) -> Any:
+        return self.result(symbols)
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (lambda symbols: np.zeros((*symbols.shape, 256)), "integers"),
+        (lambda symbols: np.zeros((*symbols.shape, 255), int), "shape"),
+        (lambda symbols: np.full((*symbols.shape, 256), 40000), "16 bits"),
+        (lambda symbols: None, "integers"),
+    ],
+    ids=["floats", "shape", "range", "nothing"],
+)
+def test_a_predictor_that_breaks_its_contract_is_named(result: Any, message: str) -> None:
+    with pytest.raises(lmac.PredictorError, match=message):
+        lmac.Codec(Broken(result)).compress(b"text")
+
+
+def test_an_exception_of_a_predictor_reaches_the_caller_unchanged() -> None:
+    with pytest.raises(ZeroDivisionError):
+        lmac.Codec(Broken(lambda symbols: 1 // 0)).compress(b"text")
+
+
+def test_a_predictor_of_another_alphabet_is_refused() -> None:
+    predictor = OrderZero()
+    predictor.alphabet_size = 100
+    with pytest.raises(lmac.PredictorError):
+        lmac.Codec(predictor).compress(b"text")
+
+
+# Progress and interruption
+
+
+class Slow(OrderZero):
+    """Takes its time, so that progress is reported."""
+
+    def advance(self, symbols: NDArray[Any]) -> NDArray[Any]:
+        threading.Event().wait(0.06)
+        return super().advance(symbols)
+
+
+def test_progress_grows_up_to_the_size_of_the_content() -> None:
+    reports: list[int] = []
+    codec = lmac.Codec(Slow(), lane_len=100)
+    frame = codec.compress(bytes(2000), progress=reports.append)
+    assert len(reports) > 2
+    assert reports == sorted(reports)
+    assert reports[-1] <= 2000
+    reports.clear()
+    assert codec.decompress(frame, progress=reports.append) == bytes(2000)
+    assert len(reports) > 2
+
+
+def test_an_exception_of_the_progress_function_stops_the_work() -> None:
+    def stop(done_bytes: int) -> None:
+        raise StopAsyncIteration(done_bytes)
+
+    with pytest.raises(StopAsyncIteration):
+        lmac.Codec(Slow(), lane_len=100).compress(bytes(2000), progress=stop)
+
+
+def test_the_native_loop_notices_ctrl_c(tiny_model: bytes, tiny_text: bytes) -> None:
+    codec = lmac.Codec(tiny_model, threads=1)
+    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        for _ in range(100):
+            codec.compress(tiny_text * 500)
+    timer.join()
+    assert codec.decompress(codec.compress(tiny_text)) == tiny_text

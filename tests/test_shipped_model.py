@@ -1,0 +1,64 @@
+"""What the model inside the package promises: its cost in bits, and real files where they are at hand."""
+
+from __future__ import annotations
+
+import tarfile
+from pathlib import Path
+
+import lmac
+import numpy as np
+import pytest
+from lmac import _core
+from lmac.model import read_model
+
+ROOT = Path(__file__).parent.parent
+EVAL = ROOT.parent / "shared" / "eval"
+
+
+def logits_of(content: bytes) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+    """The shipped model's logits for every byte of ``content``, ``(bytes, 256)``."""
+    executor = _core.Executor(_core.Model(read_model(None)))
+    executor.start(1)
+    symbols = np.array([[256, *content[:-1]]], np.int64)
+    parts = [np.asarray(executor.advance(symbols[:, i : i + 512])) for i in range(0, symbols.shape[1], 512)]
+    return np.concatenate(parts, axis=1)[0].astype(np.int64)
+
+
+def test_integer_frequencies_cost_almost_nothing_against_the_exact_distribution() -> None:
+    content = (ROOT / "docs" / "format.md").read_bytes()
+    weights = np.exp2(logits_of(content) / 16)
+    probabilities = weights[np.arange(len(content)), list(content)] / weights.sum(1)
+    code_length_bits = -np.log2(probabilities).sum()
+    frame = lmac.Codec(lane_len=1 << 24).compress(content)
+    payload_bits = 8 * lmac.inspect(frame)[0].payload_len
+    assert payload_bits <= code_length_bits * 1.0002 + 16
+
+
+def test_the_package_holds_one_model_within_its_size() -> None:
+    assert len(read_model(None)) <= 8_000_000
+
+
+def evaluation_files(archive: str) -> dict[str, bytes]:
+    """The files of one evaluation archive, by name."""
+    with tarfile.open(EVAL / archive) as tar:
+        members = [member for member in tar if member.isfile()]
+        return {Path(member.name).name: tar.extractfile(member).read() for member in members}  # type: ignore[union-attr]
+
+
+@pytest.mark.skipif(not EVAL.exists(), reason="the evaluation files are not here")
+def test_classic_text_is_restored_and_compressed_better_than_by_xz() -> None:
+    texts = evaluation_files("text.tar.xz")
+    codec = lmac.Codec()
+    for name, limit in {"alice29.txt": 44_000, "xargs.1": 1_800}.items():
+        frame = codec.compress(texts[name])
+        assert len(frame) <= limit
+        assert codec.decompress(frame) == texts[name]
+
+
+@pytest.mark.skipif(not EVAL.exists(), reason="the evaluation files are not here")
+def test_onnx_runtime_writes_the_same_bytes_for_real_files() -> None:
+    files = evaluation_files("text.tar.xz") | evaluation_files("json.tar.xz") | evaluation_files("binary.tar.xz")
+    native, onnx = lmac.Codec(), lmac.Codec(executor="onnx")
+    for name in ("xargs.1", "grammar.lsp", "fields.c", "google_maps_api_response.json", "sum"):
+        content = files[name][:6000]
+        assert native.compress(content) == onnx.compress(content)
