@@ -8,6 +8,24 @@ from numpy.typing import NDArray
 
 from .predictor import Predictor
 
+__all__ = [
+    "DEFAULT_BLOCK_LEN",
+    "DEFAULT_LANE_LEN",
+    "ContextHasher",
+    "CorruptedDataError",
+    "Executor",
+    "FormatError",
+    "FrameInfo",
+    "LmacError",
+    "Model",
+    "ModelMismatchError",
+    "PredictorError",
+    "__version__",
+    "compress",
+    "decompress",
+    "inspect",
+]
+
 __version__: Final[str]
 DEFAULT_BLOCK_LEN: Final[int]
 DEFAULT_LANE_LEN: Final[int]
@@ -22,8 +40,8 @@ def compress(
     data: ReadableBuffer,
     predictor: Predictor,
     *,
-    block_len: int = 1048576,
-    lane_len: int = 16384,
+    block_len: int,
+    lane_len: int,
     progress: Callable[[int], object] | None = None,
 ) -> bytes:
     """Compresses ``data`` to one frame."""

@@ -24,7 +24,7 @@ STDIN = "-"
 INTERRUPTED = 130  # 128 + SIGINT, as shells expect
 
 
-class Refusal(Exception):
+class RefusedError(Exception):
     """What the command declines to do, and how to have it done."""
 
 
@@ -95,7 +95,7 @@ class Command:
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes again when it exits
             return 1
-        except (LmacError, Refusal, ValueError) as error:
+        except (LmacError, RefusedError, ValueError) as error:
             return _complain(f"{name}: {error}")
         except OSError as error:
             return _complain(f"{error.filename or name}: {error.strerror or error}")
@@ -111,15 +111,15 @@ class Command:
             return None
         target = Path(options.output) if options.output else self._sibling(source)
         if source is not None and target.exists() and target.samefile(source):
-            raise Refusal("input and output are the same file")
+            raise RefusedError("input and output are the same file")
         if target.exists() and not options.force:
-            raise Refusal(f"{target} already exists; use -f to overwrite it")
+            raise RefusedError(f"{target} already exists; use -f to overwrite it")
         return target
 
     def _refuse_terminal(self) -> None:
         options = self._arguments
         if not options.decompress and not options.force and sys.stdout.isatty():
-            raise Refusal("compressed data is not written to a terminal; use -o FILE, or -f to do it anyway")
+            raise RefusedError("compressed data is not written to a terminal; use -o FILE, or -f to do it anyway")
 
     def _sibling(self, source: Path | None) -> Path:
         """FILE.lmac for FILE, or the reverse."""
@@ -127,7 +127,7 @@ class Command:
         if not self._arguments.decompress:
             return source.with_name(source.name + SUFFIX)
         if source.suffix != SUFFIX:
-            raise Refusal(f"the name does not end in {SUFFIX}; use -o FILE or -c")
+            raise RefusedError(f"the name does not end in {SUFFIX}; use -o FILE or -c")
         return source.with_suffix("")
 
     def _transform(self, name: str, content: bytes) -> bytes:

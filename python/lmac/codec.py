@@ -79,9 +79,7 @@ class Codec:
             PredictorError: The predictor broke its contract.
         """
         with self._lock:
-            return _core.compress(
-                data, self._predictor, block_len=self._block_len, lane_len=self._lane_len, progress=progress
-            )
+            return _core.compress(data, self._predictor, block_len=self._block_len, lane_len=self._lane_len, progress=progress)
 
     def decompress(
         self,

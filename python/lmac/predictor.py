@@ -21,12 +21,6 @@ class Predictor(Protocol):
     into calls and lanes. A predictor that computes in floating point breaks this sooner or later, and
     with it every file that it wrote.
 
-    Attributes:
-        alphabet_size: Number of symbols. The codec feeds bytes, so it must be 256; symbol 256 stands for
-            the beginning of a context.
-        model_id: 32 bytes that name the predictions by content: two predictors with the same id give
-            the same logits for ever. Its first bytes go into the frame header.
-
     Example:
         Every byte as probable as it was frequent so far. 16 log2(n) is the number of bits of n^16:
         no floating point.
@@ -56,10 +50,14 @@ class Predictor(Protocol):
     """
 
     @property
-    def alphabet_size(self) -> int: ...
+    def alphabet_size(self) -> int:
+        """Number of symbols: 256, since the codec feeds bytes. Symbol 256 stands for the beginning of a context."""
+        ...
 
     @property
-    def model_id(self) -> bytes: ...
+    def model_id(self) -> bytes:
+        """32 bytes that name the predictions by content: predictors of the same id give the same logits for ever."""
+        ...
 
     def start(self, lanes: int) -> None:
         """Begins ``lanes`` empty contexts and forgets all earlier ones."""

@@ -19,10 +19,7 @@ from ._core import PredictorError
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
 
-REPAIR = (
-    "repair it with: pip uninstall -y onnxruntime onnxruntime-gpu && pip install --force-reinstall onnxruntime-gpu"
-    " (onnxruntime on macOS)"
-)
+REPAIR = "repair it with: pip uninstall -y onnxruntime onnxruntime-gpu && pip install --force-reinstall onnxruntime-gpu"
 
 
 def create_session(model: bytes, device: str, threads: int | None) -> Any:

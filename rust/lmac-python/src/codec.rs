@@ -13,8 +13,9 @@ use crate::error::to_py_err;
 use crate::model::Executor;
 use crate::watch::{Failure, Watch};
 
+/// Compresses `data` to one frame.
 #[pyfunction]
-#[pyo3(signature = (data, predictor, *, block_len=codec::DEFAULT_BLOCK_LEN, lane_len=lmac_core::frame::DEFAULT_LANE_LEN, progress=None))]
+#[pyo3(signature = (data, predictor, *, block_len, lane_len, progress=None))]
 pub fn compress<'py>(
     data: &Bound<'py, PyAny>,
     predictor: &Bound<'py, PyAny>,
@@ -34,6 +35,7 @@ pub fn compress<'py>(
     Ok(PyBytes::new(data.py(), &frame))
 }
 
+/// Restores the content of all frames in `data`.
 #[pyfunction]
 #[pyo3(signature = (data, predictor, *, max_output_size=None, progress=None))]
 pub fn decompress<'py>(
@@ -69,19 +71,28 @@ where
     outcome.map_err(|error| failure.explain(&error))
 }
 
-/// What the headers of one frame say.
+/// What the headers of one frame say; all lengths are in bytes.
 #[pyclass(frozen, get_all, module = "lmac")]
 pub struct FrameInfo {
+    /// The first bytes of the model's content id.
     model_id: Vec<u8>,
+    /// Length of a lane.
     lane_len: usize,
+    /// The content size that the header states, if any.
     content_size: Option<u64>,
+    /// Length of the content of all blocks.
     content_len: u64,
+    /// Length of the whole frame.
     frame_len: u64,
+    /// Length of all payloads; the rest of the frame is headers.
     payload_len: u64,
+    /// How many blocks there are.
     blocks: u64,
+    /// How many of them are stored as they are.
     stored_blocks: u64,
 }
 
+/// Reads the headers of all frames in `data`, without a model and without decoding.
 #[pyfunction]
 pub fn inspect(data: &Bound<'_, PyAny>) -> PyResult<Vec<FrameInfo>> {
     let frames = codec::inspect(bytes_of(data)?.as_bytes()).map_err(|error| to_py_err(&error))?;

@@ -27,17 +27,20 @@ impl Model {
         Ok(Self(Arc::new(model.map_err(|error| to_py_err(&error))?)))
     }
 
+    /// Canonical JSON (docs/exact-transformer.md, section 2).
     #[getter]
     fn architecture(&self) -> PyResult<String> {
         let json = serde_json::to_string(self.0.architecture());
         json.map_err(|error| PyValueError::new_err(error.to_string()))
     }
 
+    /// The content id of the model, 32 bytes.
     #[getter]
     fn model_id<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.0.id().0)
     }
 
+    /// Symbols, and the SHA-256 of the logits they lead to.
     #[getter]
     fn known_answer<'py>(&self, py: Python<'py>) -> (Vec<u16>, Bound<'py, PyBytes>) {
         let answer = self.0.known_answer();
@@ -94,16 +97,19 @@ impl Executor {
         })
     }
 
+    /// Number of symbols.
     #[getter]
     fn alphabet_size(&self) -> usize {
         self.alphabet_size
     }
 
+    /// The content id of the model, 32 bytes.
     #[getter]
     fn model_id<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &self.model_id.0)
     }
 
+    /// Begins `lanes` empty contexts and forgets all earlier ones.
     fn start(&self, py: Python<'_>, lanes: usize) -> PyResult<()> {
         let start = || {
             let mut native = self.lock()?;
@@ -115,6 +121,7 @@ impl Executor {
         py.detach(start).map_err(|error| to_py_err(&error))
     }
 
+    /// Appends `(lanes, steps)` symbols; returns int16 logits `(lanes, steps, alphabet_size)`.
     fn advance<'py>(&self, symbols: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = symbols.py();
         let mut native = self.lock().map_err(|error| to_py_err(&error))?;
@@ -150,6 +157,7 @@ impl ContextHasher {
         }
     }
 
+    /// Appends `(lanes, steps)` symbols; returns int64 table rows `(lanes, steps, contexts)`.
     fn push<'py>(&mut self, symbols: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = symbols.py();
         let (symbols, steps) = read_symbols(symbols, self.lanes.len(), self.alphabet_size)?;

@@ -212,7 +212,11 @@ fn score_span<const COUNT: usize>(
             }
         }
     }
-    largest.map(|largest| max_i32(largest))
+    let mut result = [i32::MIN; COUNT];
+    for head in 0..COUNT {
+        result[head] = max_i32(largest[head]);
+    }
+    result
 }
 
 /// The sums of products of sixteen positions, with the rounding of the shift.
@@ -259,11 +263,10 @@ fn weigh(attention: Attention<'_>, scores: &[i32], largest: i32, weights: &mut [
     weights[attention.span.seen.end..len].fill(0);
     let (weights, _) = weights[..len].as_chunks::<16>();
     let ones = _mm256_set1_epi16(1);
-    let sums = weights
-        .iter()
-        .fold(_mm256_setzero_si256(), |sums, weights| {
-            _mm256_add_epi32(sums, _mm256_madd_epi16(load_i16(weights), ones))
-        });
+    let mut sums = _mm256_setzero_si256();
+    for weights in weights {
+        sums = _mm256_add_epi32(sums, _mm256_madd_epi16(load_i16(weights), ones));
+    }
     sum_i32(sums)
 }
 
@@ -324,7 +327,10 @@ fn average_values<const COUNT: usize>(
             }
         }
     }
-    std::array::from_fn(|head| weighted[head].map(|weighted| divide(weighted, sums[head])))
+    for (weighted, sum) in weighted.iter_mut().zip(sums) {
+        *weighted = [divide(weighted[0], sum), divide(weighted[1], sum)];
+    }
+    weighted
 }
 
 #[target_feature(enable = "avx2")]
@@ -376,13 +382,13 @@ fn store_offset(to: &mut [u8; 16], low: __m256i, high: __m256i) {
 #[target_feature(enable = "avx2")]
 fn widen(bytes: &[i8; 32]) -> [__m256i; 2] {
     // SAFETY: the array has 32 bytes.
-    let halves = unsafe {
-        [
+    let (low, high) = unsafe {
+        (
             _mm_loadu_si128(bytes.as_ptr().cast()),
             _mm_loadu_si128(bytes.as_ptr().add(16).cast()),
-        ]
+        )
     };
-    halves.map(|half| _mm256_cvtepi8_epi16(half))
+    [_mm256_cvtepi8_epi16(low), _mm256_cvtepi8_epi16(high)]
 }
 
 #[target_feature(enable = "avx2")]

@@ -101,7 +101,7 @@ impl<'a> Reference<'a> {
         let seen = (0..=t).filter(|p| t - p < window);
         let scores: Vec<(usize, i64)> = seen.map(|p| (p, score(p))).collect();
         let largest = scores.iter().map(|&(_, score)| score).max().unwrap();
-        let weight = |(p, score)| (p, table[(largest - score).min(255) as usize]);
+        let weight = |(p, score): (usize, i64)| (p, table[(largest - score).min(255) as usize]);
         scores.into_iter().map(weight).collect()
     }
 
