@@ -12,14 +12,11 @@ from lmac.lab.model import ExactTransformer, exact
 from tiny_model import GOLDEN, SYMBOLS
 
 
-
 def tiny_model() -> ExactTransformer:
     """Random parameters, larger than training would begin with, so that every clip and rounding is met."""
     torch.manual_seed(20)
     contexts = tuple(Context.parse(text) for text in "n2 n4 w1 w2".split())
-    architecture = Architecture(
-        width=32, layers=2, heads=2, head_dim=16, hidden=64, window=24, contexts=contexts, context_rows_log2=8, context_dim=16
-    )
+    architecture = Architecture(width=32, layers=2, heads=2, head_dim=16, hidden=64, window=24, contexts=contexts, context_rows_log2=8, context_dim=16)
     model = ExactTransformer(architecture)
     with torch.no_grad():
         model.context_tables.mul_(20)

@@ -39,9 +39,10 @@ def schedules(executor: lmac.Predictor, lanes: int, chunk: int) -> NDArray[np.in
     symbols = np.tile(np.array([256, *SYMBOLS], np.int64), (lanes, 1))
     executor.start(lanes)
     parts = [np.asarray(executor.advance(symbols[:, i : i + chunk])) for i in range(0, symbols.shape[1], chunk)]
-    logits = np.concatenate(parts, axis=1).astype(np.int16)
+    logits: NDArray[np.int16] = np.concatenate(parts, axis=1).astype(np.int16)
     assert (logits == logits[:1]).all()
-    return logits[0]
+    first: NDArray[np.int16] = logits[0]
+    return first
 
 
 def test_the_slow_reference_repeats_the_golden_logits() -> None:
@@ -51,6 +52,7 @@ def test_the_slow_reference_repeats_the_golden_logits() -> None:
 def test_the_trained_module_repeats_the_golden_logits() -> None:
     torch = pytest.importorskip("torch")
     from lmac.lab.model import exact
+
     from make_tiny_model import tiny_model
 
     with exact():

@@ -10,18 +10,20 @@ import numpy as np
 import pytest
 from lmac import _core
 from lmac.model import read_model
+from numpy.typing import NDArray
 
 ROOT = Path(__file__).parent.parent
 EVAL = ROOT.parent / "shared" / "eval"
 
 
-def logits_of(content: bytes) -> np.ndarray[tuple[int, int], np.dtype[np.int64]]:
+def logits_of(content: bytes) -> NDArray[np.int64]:
     """The shipped model's logits for every byte of ``content``, ``(bytes, 256)``."""
     executor = _core.Executor(_core.Model(read_model(None)))
     executor.start(1)
     symbols = np.array([[256, *content[:-1]]], np.int64)
     parts = [np.asarray(executor.advance(symbols[:, i : i + 512])) for i in range(0, symbols.shape[1], 512)]
-    return np.concatenate(parts, axis=1)[0].astype(np.int64)
+    logits: NDArray[np.int64] = np.concatenate(parts, axis=1)[0].astype(np.int64)
+    return logits
 
 
 def test_integer_frequencies_cost_almost_nothing_against_the_exact_distribution() -> None:

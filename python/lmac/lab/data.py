@@ -80,9 +80,7 @@ class Sampler:
 
     DOCUMENT_START_SHARE = 0.15
 
-    def __init__(
-        self, sources: Sequence[Source], weights: Sequence[float] | None, steps: int, beginning: int, device: torch.device, seed: int
-    ) -> None:
+    def __init__(self, sources: Sequence[Source], weights: Sequence[float] | None, steps: int, beginning: int, device: torch.device, seed: int) -> None:
         lengths = np.array([len(source.data) for source in sources])
         if lengths.sum() <= steps:
             raise ValueError(f"training needs more than {steps} bytes of text, found {lengths.sum()}")

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -24,7 +25,7 @@ OPSET = 18
 IR_VERSION = 10
 EXACT_LIMIT = 1 << 24  # integers up to here are exact in float32
 MASKED = -65536.0
-KNOWN_ANSWER_TEXT = b"The same bytes out, on every machine: {\"caf\xc3\xa9\": [1, 2.50]}\r\n\t\x00\xff"
+KNOWN_ANSWER_TEXT = b'The same bytes out, on every machine: {"caf\xc3\xa9": [1, 2.50]}\r\n\t\x00\xff'
 
 Tensors = Mapping[str, NDArray[np.generic]]
 
@@ -81,7 +82,7 @@ class _Graph:
         self.initializers = [numpy_helper.from_array(tensors[name], name) for name in sorted(tensors)]
         self.constants: dict[str, str] = {}
 
-    def op(self, kind: str, *inputs: str, output: str | None = None, **attributes: object) -> str:
+    def op(self, kind: str, *inputs: str, output: str | None = None, **attributes: Any) -> str:
         """Adds one node with one result."""
         result = output or f"{kind.lower()}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, inputs, [result], **attributes))
@@ -184,7 +185,7 @@ class _Graph:
         return helper.make_graph(self.nodes, "lmac", self._inputs(), self._outputs(), self.initializers)
 
     def _rings(self, prefix: str) -> list[onnx.ValueInfoProto]:
-        shape = ["lanes", "slots", self.architecture.head_dim]
+        shape: list[str | int] = ["lanes", "slots", self.architecture.head_dim]
         names = [f"{prefix}{ring}.{i}" for i in range(self.architecture.layers) for ring in ("keys", "values")]
         return [_value(name, TensorProto.FLOAT, shape) for name in names]
 
