@@ -4,6 +4,7 @@
 //! 1024, window 256. Throughput is in symbols (bytes of content) a second; multiply it with the
 //! multiply-adds per symbol in the name of the group for the rate of arithmetic.
 
+#[allow(dead_code)] // the tests use more of it
 #[path = "../tests/support/mod.rs"]
 mod support;
 

@@ -147,8 +147,9 @@ mod tests {
     fn last_row(kind: ContextKind, order: u32, text: &[u8]) -> u32 {
         let mut hasher = hasher(&[(kind, order)]);
         let mut row = [0];
-        text.iter()
-            .for_each(|&byte| hasher.push(u16::from(byte), &mut row));
+        for &byte in text {
+            hasher.push(u16::from(byte), &mut row);
+        }
         row[0]
     }
 

@@ -93,7 +93,7 @@ fn multiply_tile<const ROWS: usize>(
     stride: usize,
 ) {
     let inputs = panel.blocks.len() * QUAD;
-    let rows: [&[u8]; ROWS] = std::array::from_fn(|row| &rows[row * inputs..][..inputs]);
+    let rows: [&[u8]; ROWS] = parts(rows, inputs, inputs);
     let (biases, _) = panel.biases.as_chunks::<8>();
     let (shifts, _) = panel.shifts.as_chunks::<8>();
     let mut sums = [[load_i32(&biases[0]), load_i32(&biases[1])]; ROWS];
@@ -108,8 +108,8 @@ fn multiply_tile<const ROWS: usize>(
     }
     for (row, sums) in sums.iter().enumerate() {
         let results = &mut results[row * stride..][..PANEL];
-        for half in 0..2 {
-            let shifted = _mm256_srav_epi32(sums[half], load_i32(&shifts[half]));
+        for (half, sums) in sums.iter().enumerate() {
+            let shifted = _mm256_srav_epi32(*sums, load_i32(&shifts[half]));
             store_i32(&mut results[half * 8..], shifted);
         }
     }
@@ -197,24 +197,24 @@ fn score_span<const COUNT: usize>(
     scratch: &mut Scratch,
 ) -> [i32; COUNT] {
     let shift = _mm_cvtsi32_si128(attention.score_shift as i32);
-    let biases: [&[i32]; COUNT] =
-        std::array::from_fn(|head| attention.biases.of_span(first_head + head, attention.span));
     let mut largest = [_mm256_set1_epi32(i32::MIN); COUNT];
     for (panel, (keys, _)) in attention.ring.panels(attention.span).enumerate() {
         let sums = score_panel::<COUNT>(attention, queries, keys);
-        for head in 0..COUNT {
-            for half in 0..2 {
-                let entry = panel * ring::PANEL + half * 8;
-                let bias = load_i32(&biases[head][entry..]);
-                let score = _mm256_add_epi32(_mm256_sra_epi32(sums[head][half], shift), bias);
-                largest[head] = _mm256_max_epi32(largest[head], score);
-                store_i32(&mut scratch.scores[head * scratch.stride + entry..], score);
+        for (head, (largest, sums)) in largest.iter_mut().zip(sums).enumerate() {
+            let entry = panel * ring::PANEL;
+            let biases = &attention.biases.of_span(first_head + head, attention.span)[entry..];
+            let scores = &mut scratch.scores[head * scratch.stride + entry..];
+            for (half, sums) in sums.into_iter().enumerate() {
+                let bias = load_i32(&biases[8 * half..]);
+                let score = _mm256_add_epi32(_mm256_sra_epi32(sums, shift), bias);
+                *largest = _mm256_max_epi32(*largest, score);
+                store_i32(&mut scores[8 * half..], score);
             }
         }
     }
     let mut result = [i32::MIN; COUNT];
-    for head in 0..COUNT {
-        result[head] = max_i32(largest[head]);
+    for (result, largest) in result.iter_mut().zip(largest) {
+        *result = max_i32(largest);
     }
     result
 }
@@ -228,8 +228,7 @@ fn score_panel<const COUNT: usize>(
 ) -> [[__m256i; 2]; COUNT] {
     let half = _mm256_set1_epi32((1 << attention.score_shift) >> 1);
     let head_dim = attention.head_dim;
-    let queries: [&[i16]; COUNT] =
-        std::array::from_fn(|head| &queries[head * head_dim..][..head_dim]);
+    let queries: [&[i16]; COUNT] = parts(queries, head_dim, head_dim);
     let (keys, _) = keys.as_chunks::<32>();
     let mut sums = [[half; 2]; COUNT];
     for (pair, keys) in keys[..head_dim / 2].iter().enumerate() {
@@ -274,16 +273,23 @@ fn weigh(attention: Attention<'_>, scores: &[i32], largest: i32, weights: &mut [
 #[target_feature(enable = "avx2")]
 fn table_indices(scores: &[i32; 32], largest: i32) -> __m256i {
     let largest = _mm256_set1_epi32(largest);
-    let last = _mm256_set1_epi32(255);
-    let index = |eight: usize| {
-        let difference = _mm256_sub_epi32(largest, load_i32(&scores[8 * eight..]));
-        _mm256_min_epi32(difference, last)
-    };
-    let low = _mm256_packus_epi32(index(0), index(1));
-    let high = _mm256_packus_epi32(index(2), index(3));
+    let low = _mm256_packus_epi32(
+        table_index(&scores[0..], largest),
+        table_index(&scores[8..], largest),
+    );
+    let high = _mm256_packus_epi32(
+        table_index(&scores[16..], largest),
+        table_index(&scores[24..], largest),
+    );
     // Packing works within 128-bit halves: put groups of four bytes back in order.
     let order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
     _mm256_permutevar8x32_epi32(_mm256_packus_epi16(low, high), order)
+}
+
+#[target_feature(enable = "avx2")]
+fn table_index(scores: &[i32], largest: __m256i) -> __m256i {
+    let difference = _mm256_sub_epi32(largest, load_i32(scores));
+    _mm256_min_epi32(difference, _mm256_set1_epi32(255))
 }
 
 /// The table's entries at 32 byte indices.
@@ -312,18 +318,15 @@ fn average_values<const COUNT: usize>(
     let pair_len = 2 * attention.head_dim;
     let mut weighted = [[_mm256_setzero_si256(); 2]; COUNT];
     for (panel, (_, values)) in attention.ring.panels(attention.span).enumerate() {
-        let weights: [&[i16]; COUNT] = std::array::from_fn(|head| {
-            &scratch.weights[head * scratch.stride + panel * ring::PANEL..][..ring::PANEL]
-        });
+        let weights = &scratch.weights[panel * ring::PANEL..];
+        let weights: [&[i16]; COUNT] = parts(weights, scratch.stride, ring::PANEL);
         for (pair, values) in values.chunks_exact(pair_len).enumerate() {
             let values = widen(values[2 * first..].first_chunk().unwrap());
             for (weighted, weights) in weighted.iter_mut().zip(weights) {
                 // SAFETY: a panel has sixteen weights, four bytes for every pair of positions.
                 let weight = unsafe { broadcast_4_bytes(weights.as_ptr().add(2 * pair).cast()) };
-                for half in 0..2 {
-                    let products = _mm256_madd_epi16(weight, values[half]);
-                    weighted[half] = _mm256_add_epi32(weighted[half], products);
-                }
+                weighted[0] = _mm256_add_epi32(weighted[0], _mm256_madd_epi16(weight, values[0]));
+                weighted[1] = _mm256_add_epi32(weighted[1], _mm256_madd_epi16(weight, values[1]));
             }
         }
     }
@@ -347,6 +350,19 @@ fn squared_relu(results: &[i32], hidden: &mut [u8]) {
 #[target_feature(enable = "avx2")]
 fn add_branch(residual: &mut [i32], branch: &[i32]) {
     scalar::add_branch(residual, branch);
+}
+
+/// `COUNT` parts of `len`, whose beginnings are `stride` apart.
+///
+/// A loop, because a closure in `array::from_fn` would not be compiled for AVX2, and then neither
+/// it nor what it calls would be inlined; hence the loops over vectors elsewhere, too.
+#[inline]
+fn parts<const COUNT: usize, T>(values: &[T], stride: usize, len: usize) -> [&[T]; COUNT] {
+    let mut parts = [&values[..0]; COUNT];
+    for (index, part) in parts.iter_mut().enumerate() {
+        *part = &values[index * stride..][..len];
+    }
+    parts
 }
 
 /// Adds the eight sums.

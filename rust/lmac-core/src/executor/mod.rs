@@ -1,18 +1,11 @@
 //! `Executor`: the native implementation of the exact Transformer (docs/exact-transformer.md).
 //!
 //! It computes the same integers as the ONNX graph and the module that was trained, and so do its
-//! kernels, its numbers of threads and every division of a text into calls: all arithmetic is
-//! exact, so the schedule is free. Three schedules follow from that freedom:
+//! kernels (`kernel`), its numbers of threads and every division of a text into calls
+//! (`schedule`): all arithmetic is exact, so nothing depends on its order.
 //!
-//! - one thread: lanes and steps are cut into [`Tile`]s of 32 rows;
-//! - several lanes for every thread: each thread takes its share of the lanes through the call;
-//! - few lanes but many steps: the threads share the steps, and meet once in every layer.
-//!
-//! A single lane that advances by a single step runs on one thread: meeting in every layer would
-//! take longer than the arithmetic.
-//!
-//! Memory: every lane takes `2 * layers * head_dim * (window + 63, rounded up to
-//! 16)` bytes, and every thread one tile.
+//! Memory: every lane takes `2 * layers * head_dim * (window + 63, rounded up to 16)` bytes, and
+//! every thread one tile, which is 32 rows of activations.
 
 mod attention;
 #[cfg(target_arch = "x86_64")]
@@ -24,10 +17,10 @@ mod lane;
 mod matrix;
 mod ring;
 mod scalar;
+mod schedule;
 mod tile;
 pub(crate) mod weights;
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -35,7 +28,8 @@ use sha2::{Digest, Sha256};
 
 pub use self::kernel::InstructionSet;
 use self::kernel::Kernel;
-use self::lane::{Lane, MAX_STEPS};
+use self::lane::Lane;
+use self::schedule::Call;
 use self::tile::{TILE_ROWS, Tile};
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -44,8 +38,6 @@ use crate::predictor::Predictor;
 
 /// The most memory that the contexts of all lanes may take.
 const MAX_CONTEXT_BYTES: usize = 1 << 36;
-/// Fewer rows for every thread are not worth meeting in every layer.
-const MIN_SHARED_ROWS: usize = 8;
 
 /// Runs a model on this processor.
 #[derive(Debug)]
@@ -238,172 +230,4 @@ fn reproduces_known_answer(network: Network<'_>) -> bool {
         }
     }
     <[u8; 32]>::from(hash.finalize()) == known_answer.logits_sha256
-}
-
-/// One call of `advance`, or a part of it.
-#[derive(Clone, Copy)]
-struct Call<'a> {
-    network: Network<'a>,
-    /// `(lanes, steps)`.
-    symbols: &'a [u16],
-    steps: usize,
-}
-
-impl Call<'_> {
-    /// Takes all lanes through all steps on this thread.
-    fn run(self, tile: &mut Tile, lanes: &mut [Lane], logits: &mut [i16]) {
-        let tiles = lanes.len().div_ceil(TILE_ROWS);
-        let lanes_per_tile = lanes.len().div_ceil(tiles);
-        let parts = self.divide(lanes_per_tile, lanes, logits);
-        for (call, lanes, logits) in parts {
-            for steps in chunks(self.steps, TILE_ROWS / lanes.len()) {
-                call.run_tile(tile, lanes, steps, logits);
-            }
-        }
-    }
-
-    fn run_tile(
-        self,
-        tile: &mut Tile,
-        lanes: &mut [Lane],
-        steps: Range<usize>,
-        logits: &mut [i16],
-    ) {
-        let network = self.network;
-        self.load(std::slice::from_mut(tile), lanes, steps);
-        tile.embed(network);
-        for layer in 0..network.model.weights().layers.len() {
-            tile.project(network, layer);
-            tile.store(layer, lanes);
-            tile.finish(network, layer, lanes);
-        }
-        tile.predict(network);
-        tile.write_logits(network, logits);
-    }
-
-    /// Gives every thread an equal share of the lanes.
-    fn share_lanes(
-        self,
-        pool: &ThreadPool,
-        tiles: &mut [Tile],
-        lanes: &mut [Lane],
-        logits: &mut [i16],
-    ) {
-        let lanes_per_thread = lanes.len().div_ceil(tiles.len());
-        let parts = self.divide(lanes_per_thread, lanes, logits);
-        in_parallel(
-            pool,
-            tiles.iter_mut().zip(parts),
-            |(tile, (call, lanes, logits))| {
-                call.run(tile, lanes, logits);
-            },
-        );
-    }
-
-    /// Whether the lanes are too few to occupy the threads equally, and the rows are many.
-    fn is_better_shared_by_steps(self, lanes: usize, threads: usize) -> bool {
-        let few_lanes = lanes < 4 * threads && !lanes.is_multiple_of(threads);
-        few_lanes && self.steps > 1 && self.symbols.len() >= threads * MIN_SHARED_ROWS
-    }
-
-    /// Gives every thread an equal share of the steps of all lanes, which are few.
-    fn share_steps(
-        self,
-        pool: &ThreadPool,
-        tiles: &mut [Tile],
-        lanes: &mut [Lane],
-        logits: &mut [i16],
-    ) {
-        let network = self.network;
-        let layers = network.model.weights().layers.len();
-        let steps_at_once = (tiles.len() * TILE_ROWS / lanes.len()).min(MAX_STEPS);
-        for steps in chunks(self.steps, steps_at_once) {
-            self.load(tiles, lanes, steps);
-            in_parallel(pool, tiles.iter_mut(), |tile| {
-                tile.embed(network);
-                tile.project(network, 0);
-            });
-            for layer in 0..layers {
-                for tile in &*tiles {
-                    tile.store(layer, lanes);
-                }
-                in_parallel(pool, tiles.iter_mut(), |tile| {
-                    tile.finish(network, layer, lanes);
-                    if layer + 1 < layers {
-                        tile.project(network, layer + 1);
-                    } else {
-                        tile.predict(network);
-                    }
-                });
-            }
-            for tile in &*tiles {
-                tile.write_logits(network, logits);
-            }
-        }
-    }
-
-    /// Divides the lanes into groups with their symbols and logits.
-    fn divide<'b>(
-        &self,
-        lanes_per_group: usize,
-        lanes: &'b mut [Lane],
-        logits: &'b mut [i16],
-    ) -> impl Iterator<Item = (Self, &'b mut [Lane], &'b mut [i16])> {
-        let rows = lanes_per_group * self.steps;
-        let alphabet_size = self.network.model.architecture().alphabet_size as usize;
-        let Self {
-            network,
-            symbols,
-            steps,
-        } = *self;
-        let calls = symbols.chunks(rows).map(move |symbols| Self {
-            network,
-            symbols,
-            steps,
-        });
-        let logits = logits.chunks_mut(rows * alphabet_size);
-        calls
-            .zip(lanes.chunks_mut(lanes_per_group))
-            .zip(logits)
-            .map(|((call, lanes), logits)| (call, lanes, logits))
-    }
-
-    /// Distributes the given steps of all lanes over the tiles.
-    fn load(self, tiles: &mut [Tile], lanes: &mut [Lane], steps: Range<usize>) {
-        tiles.iter_mut().for_each(Tile::clear);
-        let rows_per_tile = (lanes.len() * steps.len()).div_ceil(tiles.len());
-        let mut row = 0;
-        for (index, lane) in lanes.iter_mut().enumerate() {
-            for step in steps.clone() {
-                let output = index * self.steps + step;
-                let tile = &mut tiles[row / rows_per_tile];
-                tile.push(index, lane, self.symbols[output], output);
-                row += 1;
-            }
-        }
-    }
-}
-
-/// Cuts `0..len` into ranges of `chunk_len`.
-fn chunks(len: usize, chunk_len: usize) -> impl Iterator<Item = Range<usize>> {
-    (0..len)
-        .step_by(chunk_len)
-        .map(move |first| first..len.min(first + chunk_len))
-}
-
-/// Does the first task on this thread and the others on the pool, and waits for all of them.
-fn in_parallel<T: Send>(
-    pool: &ThreadPool,
-    mut tasks: impl Iterator<Item = T>,
-    work: impl Fn(T) + Sync,
-) {
-    let first = tasks.next();
-    pool.in_place_scope(|scope| {
-        for task in tasks {
-            scope.spawn(|_| work(task));
-        }
-        if let Some(first) = first {
-            work(first);
-        }
-    });
 }

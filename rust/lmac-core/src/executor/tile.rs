@@ -139,15 +139,13 @@ impl Tile {
         for ((results, queries), keys_values) in
             results.chunks(stride).zip(queries).zip(keys_values)
         {
-            let clipped = results.iter().map(|result| result.clamp(&-127, &127));
-            queries
-                .iter_mut()
-                .zip(clipped.clone())
-                .for_each(|(to, &from)| *to = from as i16);
-            keys_values
-                .iter_mut()
-                .zip(clipped.skip(width))
-                .for_each(|(to, &from)| *to = from as i8);
+            let (to_queries, to_keys_values) = results.split_at(width);
+            for (query, result) in queries.iter_mut().zip(to_queries) {
+                *query = (*result).clamp(-127, 127) as i16;
+            }
+            for (key_value, result) in keys_values.iter_mut().zip(to_keys_values) {
+                *key_value = (*result).clamp(-127, 127) as i8;
+            }
         }
     }
 

@@ -98,6 +98,11 @@ impl Random {
     pub fn between(&mut self, low: i64, high: i64) -> i64 {
         low + (self.next() % (high - low + 1) as u64) as i64
     }
+
+    /// One of two numbers.
+    pub fn either(&mut self, low: i64, high: i64) -> i64 {
+        if self.next() & 1 == 0 { low } else { high }
+    }
 }
 
 /// A byte-wise architecture of one small layer, to be changed by the caller.
@@ -267,17 +272,19 @@ impl Builder {
 
     fn insert(&mut self, name: &str, data_type: i32, dims: &[i64], low: i64, high: i64) {
         let len = dims.iter().product::<i64>();
-        // Extreme rows are of one sign, so that their sums do not cancel.
+        // Some extreme rows are of one sign, so that their sums do not cancel; not all of them,
+        // or the residual stream would forget the symbols.
         let row_len = *dims.last().unwrap();
-        let mut row_value = low;
+        let mut row_value = None;
         let mut raw_data = Vec::new();
         for index in 0..len {
             if index % row_len == 0 {
-                row_value = [low, high][self.random.between(0, 1) as usize];
+                let of_one_sign = self.random.between(0, 3) == 0;
+                row_value = of_one_sign.then(|| self.random.either(low, high));
             }
             let value = match self.values {
                 Values::Random => self.random.between(low, high),
-                Values::Extreme => row_value,
+                Values::Extreme => row_value.unwrap_or_else(|| self.random.either(low, high)),
             };
             let bytes = if data_type == INT16 { 2 } else { 1 };
             raw_data.extend_from_slice(&value.to_le_bytes()[..bytes]);

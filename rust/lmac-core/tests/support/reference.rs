@@ -77,10 +77,11 @@ impl<'a> Reference<'a> {
             for head in 0..self.a.heads as usize {
                 let e = self.weights(layer, head, &qkv, t);
                 let sum: i64 = e.iter().map(|&(_, e)| e).sum();
-                for n in width + head_dim..width + 2 * head_dim {
-                    let weighted: i64 = e.iter().map(|&(p, e)| e * qkv[p][n]).sum();
-                    o.push((weighted as f32 / sum as f32).round_ties_even() as i64);
-                }
+                o.extend((0..head_dim).map(|n| {
+                    let value = |p: usize| qkv[p][width + head_dim + n];
+                    let weighted: i64 = e.iter().map(|&(p, e)| e * value(p)).sum();
+                    (weighted as f32 / sum as f32).round_ties_even() as i64
+                }));
             }
             add(x, &self.product(&format!("layers.{layer}.out"), &o));
         }
