@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from .architecture import Architecture, Context
-from .train import Settings, Training, train
+from .settings import Settings
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,7 +33,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", type=Path, required=True, help="folder for the checkpoint and the tensors")
     add("--valid", nargs="+", type=Path, required=True, help="held-out text")
     add("--weights", nargs="+", type=float, help="relative share of each text (default: by its bytes)")
-    add("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--resume", action="store_true", help="continue from the checkpoint in the output folder")
     for name, kind in (("minutes", float), ("steps", int)):
         add(f"--{name}", type=kind, help=f"length of the run in {name}")
@@ -43,19 +42,31 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     for name in ("matrix_rate", "other_rate", "table_rate"):
         add("--" + name.replace("_", "-"), type=float, default=getattr(Settings, name))
     add("--no-compile", dest="compile", action="store_false", help="do not compile the training step")
-    add("--autocast", action=argparse.BooleanOptionalAction, default=torch.cuda.is_available(), help="bfloat16 products")
+    add("--autocast", action=argparse.BooleanOptionalAction, help="bfloat16 products (default: on CUDA)")
     for name in ("width", "layers", "heads", "head_dim", "hidden", "window", "context_rows_log2", "context_dim"):
         add("--" + name.replace("_", "-"), type=int, default=getattr(Architecture, name))
-    add("--contexts", nargs="*", type=Context.parse, default=Architecture().contexts, help="n2: bigrams, w1: words, ...")
+    contexts = "n2: bigrams, w1: words, ... (default: n2 n3 n4 n5 n6 n8 w1 w2)"
+    add("--contexts", nargs="*", type=Context.parse, default=argparse.SUPPRESS, help=contexts)
     parser.set_defaults(run=_train)
 
 
 def _train(arguments: argparse.Namespace) -> None:
+    import torch
+
+    from .train import Training, train
+
+    if arguments.device == "auto":
+        arguments.device = "cuda" if torch.cuda.is_available() else "cpu"
+    if arguments.autocast is None:
+        arguments.autocast = arguments.device == "cuda"
+
     def pick(kind: type, *excluded: str) -> dict[str, object]:
         names = set(kind.__dataclass_fields__) - set(excluded)  # type: ignore[attr-defined]
         return {name: value for name, value in vars(arguments).items() if name in names}
 
-    fields = pick(Architecture) | {"contexts": tuple(arguments.contexts)}
+    fields = pick(Architecture)
+    if "contexts" in fields:
+        fields["contexts"] = tuple(arguments.contexts)
     run = Training(Architecture(**fields), Settings(**pick(Settings)), torch.device(arguments.device))  # type: ignore[arg-type]
     arguments.output.mkdir(parents=True, exist_ok=True)
     checkpoint = arguments.output / "checkpoint.pt"
