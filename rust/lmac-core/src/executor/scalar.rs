@@ -65,7 +65,7 @@ fn multiply_panel(panel: Panel<'_>, row: &[u8]) -> [i32; PANEL] {
     let mut sums = *panel.biases;
     let (quads, _) = row.as_chunks::<QUAD>();
     for (Block(weights), quad) in panel.blocks.iter().zip(quads) {
-        let pairs = multiply_pairs(quad, weights);
+        let pairs = multiply_pairs(*quad, weights);
         for (sum, pair) in sums.iter_mut().zip(pairs.chunks_exact(2)) {
             *sum += pair[0] + pair[1];
         }
@@ -74,7 +74,7 @@ fn multiply_panel(panel: Panel<'_>, row: &[u8]) -> [i32; PANEL] {
 }
 
 /// The sums of two products each: what most vector units have an instruction for.
-fn multiply_pairs(quad: &[u8; QUAD], weights: &[i8; PANEL * QUAD]) -> [i32; 2 * PANEL] {
+fn multiply_pairs(quad: [u8; QUAD], weights: &[i8; PANEL * QUAD]) -> [i32; 2 * PANEL] {
     let activations: [i16; PANEL * QUAD] = std::array::from_fn(|i| i16::from(quad[i % QUAD]));
     let weights = weights.map(i16::from);
     std::array::from_fn(|i| {
