@@ -129,14 +129,13 @@ fn every_schedule_gives_the_logits_of_the_reference() {
                     Executor::with_instruction_set(model.clone(), Some(threads), instruction_set)
                         .unwrap();
                 for lanes in 1..=5 {
-                    // Every number of lanes and of threads meets every kind of call.
-                    let whole = [len];
-                    let calls = [&whole[..], &[1], &[1, 7, 2, 33]][(lanes + threads) % 3];
-                    let actual = run(&mut executor, &contexts[..lanes], calls);
-                    let schedule = format!(
-                        "{instruction_set:?}, {threads} threads, {lanes} lanes, calls {calls:?}"
-                    );
-                    assert!(actual == expected[..lanes], "{schedule}");
+                    for calls in [&[len][..], &[1], &[1, 7, 2, 33]] {
+                        let actual = run(&mut executor, &contexts[..lanes], calls);
+                        let schedule = format!(
+                            "{instruction_set:?}, {threads} threads, {lanes} lanes, calls {calls:?}"
+                        );
+                        assert!(actual == expected[..lanes], "{schedule}");
+                    }
                 }
             }
         }

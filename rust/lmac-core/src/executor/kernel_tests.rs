@@ -113,7 +113,7 @@ fn attention_is_equal() {
             // Not a table of powers: nothing may depend on its shape, nor on where it ends.
             let used = usize::from(noise[0]) + 1;
             let mut entries = [0; 256];
-            let filler = noise.iter().cycle().zip(0_u8..);
+            let filler = noise.iter().cycle().zip(0..=255_u8);
             entries[..used]
                 .iter_mut()
                 .zip(filler)
