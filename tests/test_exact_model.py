@@ -6,6 +6,7 @@ exported graph in ONNX Runtime, the native executor and, where torch is installe
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import lmac
@@ -83,3 +84,13 @@ def test_the_exporter_refuses_weights_whose_sums_could_leave_the_exact_range(tmp
     wide = np.full((32, 4096), 63, np.int8)
     with pytest.raises(ValueError, match="2\\^24"):
         export(tensors | {"layers.0.down_weight": wide}, architecture, tmp_path / "never.onnx")
+
+
+def test_the_exporter_refuses_models_whose_masked_positions_could_count(tmp_path: Path) -> None:
+    tensors, architecture = load(TINY_MODEL)
+    export(tensors, replace(architecture, score_shift=4), tmp_path / "smallest.onnx")
+    with pytest.raises(ValueError, match="scores can reach 32258"):
+        export(tensors, replace(architecture, score_shift=3), tmp_path / "never.onnx")
+    tensors["exp2_table"] = np.maximum(tensors["exp2_table"], 1)
+    with pytest.raises(ValueError, match="exp2_table"):
+        export(tensors, architecture, tmp_path / "never.onnx")

@@ -25,13 +25,14 @@ OPSET = 18
 IR_VERSION = 10
 EXACT_LIMIT = 1 << 24  # integers up to here are exact in float32
 MASKED = -65536.0
+MAX_SCORE = 28544  # a masked score is at most 28544 - 65536, 256 below the least that the largest can be, -28544 - 8192
 KNOWN_ANSWER_TEXT = b'The same bytes out, on every machine: {"caf\xc3\xa9": [1, 2.50]}\r\n\t\x00\xff'
 
 Tensors = Mapping[str, NDArray[np.generic]]
 
 
 def export(tensors: Tensors, architecture: Architecture, path: Path) -> None:
-    """Proves that every sum is exact, then writes the model file.
+    """Proves that every sum is exact and masked positions do not count, then writes the model file.
 
     Args:
         tensors: Integer tensors by name (section 3).
@@ -39,9 +40,10 @@ def export(tensors: Tensors, architecture: Architecture, path: Path) -> None:
         path: The ``.onnx`` file to write.
 
     Raises:
-        ValueError: A sum of products could leave the exact range.
+        ValueError: A sum of products could leave the exact range, or masked positions could count.
     """
     prove_exact(tensors, architecture)
+    prove_masked(tensors, architecture)
     graph = _Graph(tensors, architecture).build()
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="lmac")
     metadata = {"lmac.architecture": architecture.to_json(), "lmac.known_answer": _known_answer(tensors, architecture)}
@@ -64,6 +66,16 @@ def prove_exact(tensors: Tensors, architecture: Architecture) -> None:
     a = architecture
     if max(32767 * a.width, 255 * 127 * a.window, 127 * 127 * a.head_dim + (1 << a.score_shift)) > EXACT_LIMIT:
         raise ValueError("width, window or head_dim is too large for exact sums below 2^24")
+
+
+def prove_masked(tensors: Tensors, architecture: Architecture) -> None:
+    """Checks the two rules by which a bias of -65536 leaves a position no weight (section 6)."""
+    a = architecture
+    largest = (127 * 127 * a.head_dim + ((1 << a.score_shift) >> 1)) >> a.score_shift
+    if largest > MAX_SCORE:
+        raise ValueError(f"scores can reach {largest}, beyond {MAX_SCORE}, and masked positions could count: train with a larger score_shift")
+    if tensors["exp2_table"][255] != 0:
+        raise ValueError("the last entry of exp2_table is not 0, so masked positions would count")
 
 
 def _known_answer(tensors: Tensors, architecture: Architecture) -> str:

@@ -68,7 +68,7 @@ class Linear(nn.Module):
     def __init__(self, inputs: int, outputs: int, units: tuple[int, int], gain: float = 1.0) -> None:
         super().__init__()
         self.units = units
-        self.weight = nn.Parameter(torch.randn(outputs, inputs) * gain * inputs**-0.5)
+        self.weight = nn.Parameter(torch.randn(outputs, inputs) * gain * max(inputs, 1) ** -0.5)
 
     def integers(self) -> tuple[Tensor, Tensor]:
         """Weights (outputs, inputs) in -63..63 and shifts (outputs, 1), as floats, differentiable in the weights."""

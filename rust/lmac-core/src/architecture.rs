@@ -16,6 +16,10 @@ const VERSION: u32 = 1;
 const BYTES: u32 = 256;
 /// Activations of one matrix: the widest input is `hidden` or `contexts * context_dim`.
 const MAX_INPUTS: u32 = 4096;
+/// The largest magnitude of an attention score before its bias. Graphs mask by adding -65536: a
+/// masked score is then 256 below the largest one, which is at least -28544 - 8192, and the last
+/// entry of `exp2_table` is 0 (section 6).
+const MAX_SCORE: u32 = 28_544;
 /// The longest hashed context, in symbols or words.
 pub(crate) const MAX_ORDER: u32 = 16;
 
@@ -105,7 +109,18 @@ impl Architecture {
         multiple("hidden", self.hidden, 32)?;
         in_range("window", self.window, 1, 512)?;
         in_range("score_shift", self.score_shift, 0, 22)?;
+        self.validate_scores()?;
         self.validate_contexts()
+    }
+
+    /// Queries and keys are in -127..=127; `head_dim` and `score_shift` were checked before.
+    fn validate_scores(&self) -> Result<()> {
+        let half = (1 << self.score_shift) >> 1;
+        let largest = (127 * 127 * self.head_dim + half) >> self.score_shift;
+        let rule = format!(
+            "scores beyond {MAX_SCORE} cannot be masked: requant(127 * 127 * head_dim, score_shift)"
+        );
+        require(largest <= MAX_SCORE, &rule, &largest)
     }
 
     fn validate_contexts(&self) -> Result<()> {
@@ -198,12 +213,32 @@ mod tests {
             ("\"version\":1", "\"version\":1,\"extra\":1"),
             ("lmac-exact-transformer", "lmac-float"),
             ("\"kind\":\"word\"", "\"kind\":\"line\""),
+            ("\"kind\":\"word\"", "\"kind\":\"word\",\"extra\":1"),
         ];
         for (right, wrong) in broken {
             let json = TINY.replace(right, wrong);
             assert_ne!(json, TINY, "{right} does not occur");
             let error = Architecture::from_json(&json).unwrap_err();
             assert!(matches!(error, Error::InvalidModel(_)), "{wrong}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_score_shift_too_small_for_the_mask_is_refused() {
+        for (head_dim, least) in [(16, 4), (32, 5), (48, 5), (64, 6), (112, 6), (128, 7)] {
+            let smallest = Architecture {
+                head_dim,
+                width: 2 * head_dim,
+                score_shift: least,
+                ..Architecture::from_json(TINY).unwrap()
+            };
+            assert_eq!(smallest.validate(), Ok(()), "head_dim {head_dim}");
+            let smaller = Architecture {
+                score_shift: least - 1,
+                ..smallest
+            };
+            let error = smaller.validate().unwrap_err();
+            assert!(error.to_string().contains("cannot be masked"), "{error}");
         }
     }
 }

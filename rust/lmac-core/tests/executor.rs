@@ -46,7 +46,7 @@ fn architectures() -> Vec<Architecture> {
         hidden: 64,
         layers: 3,
         window: 1,
-        score_shift: 0,
+        score_shift: 6,
         contexts: vec![],
         ..tiny()
     };
@@ -320,9 +320,10 @@ fn values_out_of_range_are_refused() {
     expect_invalid("layers.0.bias", set("layers.0.bias", 0x20));
     expect_invalid("symbol_embedding", set("symbol_embedding", -128_i8 as u8));
     expect_invalid("symbol_shift", set("symbol_shift", 9));
-    expect_invalid("exp2_table", |model| {
+    expect_invalid("exp2_table: a value is not in 1..", |model| {
         model.tensors.get_mut("exp2_table").unwrap().raw_data[0] = 0;
     });
+    expect_invalid("exp2_table: the last entry", set("exp2_table", 1));
 }
 
 #[test]
@@ -376,6 +377,9 @@ fn wrong_missing_and_repeated_tensors_are_refused() {
         model.known_answer = model.known_answer.replace("[1]", "[256]");
     });
     expect_invalid("lmac.architecture", |model| model.architecture.window = 0);
+    expect_invalid("beyond 28544 cannot be masked", |model| {
+        model.architecture.score_shift = 3;
+    });
     let mut twice = models()[0].to_proto();
     let tensors = &mut twice.graph.as_mut().unwrap().initializer;
     tensors.push(tensors[1].clone());
@@ -385,6 +389,17 @@ fn wrong_missing_and_repeated_tensors_are_refused() {
     external.graph.as_mut().unwrap().initializer[1].data_location = 1;
     let error = Model::from_bytes(&external.encode_to_vec()).unwrap_err();
     assert!(error.to_string().contains("another file"), "{error}");
+}
+
+#[test]
+fn a_known_answer_has_at_most_4096_symbols() {
+    let mut model = TestModel::random(&tiny(), Values::Random, 1);
+    for (len, loads) in [(4096, true), (4097, false)] {
+        let (symbols, sha256) = (vec![1; len], "0".repeat(64));
+        model.known_answer = format!("{{\"symbols\":{symbols:?},\"logits_sha256\":\"{sha256}\"}}");
+        let result = Model::from_bytes(&model.to_bytes());
+        assert_eq!(result.is_ok(), loads, "{len} symbols: {:?}", result.err());
+    }
 }
 
 #[test]

@@ -141,6 +141,10 @@ impl<'a, F: Fn(&str) -> Result<&'a [u8]>> Source<F> {
     fn exp2_table(&self) -> Result<Exp2Table> {
         let entries = (self.tensor)("exp2_table")?;
         within("exp2_table", first(entries) > 0, "1.. at its beginning")?;
+        if entries.last() != Some(&0) {
+            let reason = "exp2_table: the last entry is not 0, so masked positions would count";
+            return Err(Error::InvalidModel(reason.into()));
+        }
         Ok(Exp2Table::new(std::array::from_fn(|i| {
             entries.get(i).copied().unwrap_or(0)
         })))
