@@ -1,12 +1,15 @@
 //! How fast symbols become bytes and bytes symbols, without a model: `cargo bench --bench coding`.
 //!
-//! Throughput is in symbols. A table has 256 symbols and an entropy of about 2 bits, like that of
-//! a model on text; `table` shares no work between symbols, since a model has a new one for each.
+//! Throughput is in symbols, which are bytes in `mixture`. A table has 256 symbols and an entropy
+//! of about 2 bits, like that of a model on text; `table` shares no work between symbols, since a
+//! model has a new one for each.
 
 use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use lmac_core::adaptive::Mixture;
 use lmac_core::frequency::FrequencyTable;
+use lmac_core::lanes::Lanes;
 use lmac_core::range_coder::{RangeDecoder, RangeEncoder, Slot};
 
 const ALPHABET_SIZE: usize = 256;
@@ -125,12 +128,78 @@ fn both(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// Words by a law of Zipf, in lines: as hard to predict as short words of random letters are.
+fn text(len: usize) -> Vec<u8> {
+    let mut state = 1_u64;
+    let mut next_below = |limit: usize| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % limit
+    };
+    let words: Vec<Vec<u8>> = (0..4000)
+        .map(|_| {
+            let letters = 2 + next_below(8);
+            (0..letters)
+                .map(|_| b"etaoinshrdlu"[next_below(12)])
+                .collect()
+        })
+        .collect();
+    let mut text = Vec::new();
+    while text.len() < len {
+        let most = 1 + next_below(words.len());
+        text.extend(&words[next_below(most)]);
+        text.push(if next_below(12) == 0 { b'\n' } else { b' ' });
+    }
+    text.truncate(len);
+    text
+}
+
+fn mix(content: &[u8], table: Option<&FrequencyTable>) -> Vec<u8> {
+    let lanes = Lanes::of(content.len(), content.len());
+    let mut mixture = Mixture::new(lanes, table.is_some());
+    let mut encoder = RangeEncoder::new();
+    for &symbol in content {
+        mixture.encode(0, symbol, table, &mut encoder);
+    }
+    encoder.finish()
+}
+
+fn unmix(payload: &[u8], content_len: usize, table: Option<&FrequencyTable>) -> Vec<u8> {
+    let lanes = Lanes::of(content_len, content_len);
+    let mut mixture = Mixture::new(lanes, table.is_some());
+    let mut decoder = RangeDecoder::new(payload);
+    let mut next = || mixture.decode(0, table, &mut decoder);
+    (0..content_len).map(|_| next().unwrap()).collect()
+}
+
+fn mixture(criterion: &mut Criterion) {
+    let content = text(200_000);
+    let mut table = FrequencyTable::new(ALPHABET_SIZE);
+    table.set_logits(&rows()[0]);
+
+    let mut group = criterion.benchmark_group("mixture");
+    group.sample_size(10);
+    group.measurement_time(std::time::Duration::from_secs(4));
+    group.throughput(Throughput::Bytes(content.len() as u64));
+    for (name, table) in [("alone", None), ("with_table", Some(&table))] {
+        let payload = mix(&content, table);
+        group.bench_function(format!("encode_{name}"), |bencher| {
+            bencher.iter(|| mix(black_box(&content), table));
+        });
+        group.bench_function(format!("decode_{name}"), |bencher| {
+            bencher.iter(|| unmix(black_box(&payload), content.len(), table));
+        });
+    }
+    group.finish();
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default()
         .sample_size(30)
         .warm_up_time(std::time::Duration::from_millis(300))
         .measurement_time(std::time::Duration::from_secs(1));
-    targets = range_coder, frequency_table, both
+    targets = range_coder, frequency_table, both, mixture
 }
 criterion_main!(benches);

@@ -11,17 +11,16 @@
 //!
 //! Headers and checksums are the matter of frame.rs and codec.rs. Format: docs/format.md, "Lanes".
 
+use crate::adaptive::Mixture;
 use crate::error::{Error, Result};
+use crate::frame::{FrameHeader, Mode};
 use crate::frequency::FrequencyTable;
+use crate::lanes::Lanes;
 use crate::predictor::Predictor;
 use crate::range_coder::{PayloadError, RangeDecoder, RangeEncoder};
 
 /// The symbols of the format are bytes.
 pub const ALPHABET_SIZE: usize = 256;
-
-/// The greatest number of lanes in a block; it bounds what a hostile header can make a predictor
-/// allocate.
-pub const MAX_LANES: usize = 4096;
 
 /// How many predictions the encoder asks for in one call, if that is at least one step: enough for
 /// a matrix product to run at its full speed, few enough for the logits (64 KiB) to stay in the
@@ -30,57 +29,6 @@ const ROWS_PER_CALL: usize = 128;
 
 /// Told how many bytes of content are done so far; answers whether to go on.
 pub type Progress<'a> = dyn FnMut(u64) -> bool + 'a;
-
-/// How a block's content is divided into lanes.
-///
-/// Every lane has `short_len` or `short_len + 1` symbols, the long ones come first. At least one
-/// symbol is in each lane, so the symbol before step `t >= 1` exists in every lane, also in those
-/// that have no symbol at the last step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Lanes {
-    count: usize,
-    short_len: usize,
-    long_count: usize,
-}
-
-impl Lanes {
-    /// Divides `content_len >= 1` bytes into lanes of about `lane_len >= 1` bytes.
-    fn of(content_len: usize, lane_len: usize) -> Self {
-        let count = content_len.div_ceil(lane_len).clamp(1, MAX_LANES);
-        Self {
-            count,
-            short_len: content_len / count,
-            long_count: content_len % count,
-        }
-    }
-
-    /// Where a lane begins in the content.
-    fn start(&self, lane: usize) -> usize {
-        lane * self.short_len + lane.min(self.long_count)
-    }
-
-    /// How many steps the longest lane has.
-    fn steps(&self) -> usize {
-        self.short_len + usize::from(self.long_count > 0)
-    }
-
-    /// How many lanes, from the first, have a symbol at this step.
-    fn count_at(&self, step: usize) -> usize {
-        if step < self.short_len {
-            self.count
-        } else {
-            self.long_count
-        }
-    }
-
-    /// The symbol that a lane's predictor sees at `step`: the one before.
-    fn input(&self, content: &[u8], lane: usize, step: usize) -> u16 {
-        match step.checked_sub(1) {
-            None => ALPHABET_SIZE as u16, // begins a context
-            Some(previous) => u16::from(content[self.start(lane) + previous]),
-        }
-    }
-}
 
 /// Where a block lies in its frame, for error messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -104,7 +52,18 @@ impl Place {
     }
 }
 
+/// A coded payload: `Vec<u8>` when it is made, `&[u8]` when it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coded<Bytes> {
+    /// The payload.
+    pub bytes: Bytes,
+    /// Whether the network predicts the symbols.
+    pub has_network: bool,
+}
+
 /// Codes the content of a block; `None` if the payload would not be shorter than the content.
+///
+/// In adaptive mode, the network is left out where it does not pay (`NETWORK_PAYS`).
 ///
 /// `progress` is told the bytes of this block that are done.
 ///
@@ -112,23 +71,152 @@ impl Place {
 ///
 /// `Predictor` if the predictor fails or its symbols are not bytes, `Interrupted` if `progress`
 /// asks to stop.
-///
-/// # Panics
-///
-/// If `lane_len` is 0.
 pub fn encode(
     content: &[u8],
-    lane_len: usize,
+    frame: &FrameHeader,
     predictor: &mut dyn Predictor,
     progress: &mut Progress<'_>,
-) -> Result<Option<Vec<u8>>> {
+) -> Result<Option<Coded<Vec<u8>>>> {
     check_alphabet(predictor)?;
     if content.is_empty() {
         return Ok(None);
     }
-    let lanes = Lanes::of(content.len(), lane_len);
-    let mut scorer = Scorer::start(lanes, predictor)?;
+    let coded = match frame.mode {
+        Mode::Static => {
+            let lanes = frame.lanes(content.len());
+            encode_static(content, lanes, predictor, progress)?
+        }
+        Mode::Adaptive => encode_adaptive(content, frame, predictor, progress)?,
+    };
+    Ok(Some(coded).filter(|coded| coded.bytes.len() < content.len()))
+}
+
+fn encode_static(
+    content: &[u8],
+    lanes: Lanes,
+    predictor: &mut dyn Predictor,
+    progress: &mut Progress<'_>,
+) -> Result<Coded<Vec<u8>>> {
     let mut encoder = RangeEncoder::new();
+    encode_each(content, lanes, predictor, progress, |_, symbol, table| {
+        encoder.encode(table.slot(symbol.into()));
+        encoder.written_len() < content.len()
+    })?;
+    Ok(Coded {
+        bytes: encoder.finish(),
+        has_network: true,
+    })
+}
+
+/// The network pays if it saves one byte in this many. It takes many times as long as all else,
+/// for the encoder and for every decoder; text saves one in 40, files of numbers nothing.
+const NETWORK_PAYS: usize = 512;
+
+/// Without the network, what is coded this much shorter has not enough left for the network to pay.
+const REDUNDANT: usize = 128;
+
+/// Content up to this length is not worth the question: the network always codes it.
+const SHORT: usize = 1 << 12;
+
+/// How much of a block is coded twice to see whether the network pays, and in how many pieces.
+const TRIAL_LEN: usize = 1 << 16;
+const TRIAL_PIECES: usize = 4;
+
+/// The part of the progress, 1 in this many, that belongs to coding without the network.
+const PROGRESS_SHARE: u64 = 16;
+
+fn encode_adaptive(
+    content: &[u8],
+    frame: &FrameHeader,
+    predictor: &mut dyn Predictor,
+    progress: &mut Progress<'_>,
+) -> Result<Coded<Vec<u8>>> {
+    let lanes = frame.lanes(content.len());
+    if content.len() <= SHORT {
+        let bytes = encode_with_network(content, lanes, predictor, progress)?;
+        return Ok(Coded {
+            bytes,
+            has_network: true,
+        });
+    }
+    let share = content.len() as u64 / PROGRESS_SHARE;
+    let mut first_progress = |done: u64| progress(done / PROGRESS_SHARE);
+    let without = encode_without_network(content, &mut first_progress)?;
+    if without.len() <= content.len() / REDUNDANT {
+        return Ok(Coded {
+            bytes: without,
+            has_network: false,
+        });
+    }
+    if content.len() > 2 * TRIAL_LEN {
+        let pieces: Vec<&[u8]> = content.chunks(content.len() / TRIAL_PIECES).collect();
+        let trial = pieces
+            .iter()
+            .take(TRIAL_PIECES)
+            .flat_map(|piece| &piece[..TRIAL_LEN / TRIAL_PIECES])
+            .copied()
+            .collect::<Vec<u8>>();
+        let without_len = encode_without_network(&trial, &mut |_| true)?.len();
+        let lanes = Lanes::of(trial.len(), TRIAL_LEN / TRIAL_PIECES);
+        let mut trial_progress = |_| progress(share);
+        let with_len = encode_with_network(&trial, lanes, predictor, &mut trial_progress)?.len();
+        if without_len < with_len + TRIAL_LEN / NETWORK_PAYS {
+            return Ok(Coded {
+                bytes: without,
+                has_network: false,
+            });
+        }
+    }
+    let mut second_progress = |done: u64| progress(share + done - done / PROGRESS_SHARE);
+    let with = encode_with_network(content, lanes, predictor, &mut second_progress)?;
+    let has_network = with.len() + content.len() / NETWORK_PAYS <= without.len();
+    Ok(Coded {
+        bytes: if has_network { with } else { without },
+        has_network,
+    })
+}
+
+fn encode_with_network(
+    content: &[u8],
+    lanes: Lanes,
+    predictor: &mut dyn Predictor,
+    progress: &mut Progress<'_>,
+) -> Result<Vec<u8>> {
+    let mut encoder = RangeEncoder::new();
+    let mut mixture = Mixture::new(lanes, true);
+    encode_each(
+        content,
+        lanes,
+        predictor,
+        progress,
+        |lane, symbol, table| {
+            mixture.encode(lane, symbol, Some(table), &mut encoder);
+            true
+        },
+    )?;
+    Ok(encoder.finish())
+}
+
+fn encode_without_network(content: &[u8], progress: &mut Progress<'_>) -> Result<Vec<u8>> {
+    let mut encoder = RangeEncoder::new();
+    let mut mixture = Mixture::new(Lanes::of(content.len(), content.len()), false);
+    let mut report = Report::new(progress);
+    for &symbol in content {
+        mixture.encode(0, symbol, None, &mut encoder);
+        report.add(1)?;
+    }
+    Ok(encoder.finish())
+}
+
+/// Asks the predictor about every symbol, in the order (step, lane), until `code` has enough.
+fn encode_each(
+    content: &[u8],
+    lanes: Lanes,
+    predictor: &mut dyn Predictor,
+    progress: &mut Progress<'_>,
+    mut code: impl FnMut(usize, u8, &FrequencyTable) -> bool,
+) -> Result<()> {
+    let mut scorer = Scorer::start(lanes, predictor)?;
     let mut table = FrequencyTable::new(ALPHABET_SIZE);
     let mut report = Report::new(progress);
     for first_step in (0..lanes.steps()).step_by(scorer.steps_per_call) {
@@ -136,17 +224,15 @@ pub fn encode(
         scorer.score(content, first_step, steps)?;
         for step in first_step..first_step + steps {
             for lane in 0..lanes.count_at(step) {
-                let symbol = usize::from(content[lanes.start(lane) + step]);
                 table.set_logits(scorer.logits(lane, step));
-                encoder.encode(table.slot(symbol));
+                if !code(lane, content[lanes.start(lane) + step], &table) {
+                    return Ok(());
+                }
             }
             report.add(lanes.count_at(step))?;
         }
-        if encoder.written_len() + 1 >= content.len() {
-            return Ok(None);
-        }
     }
-    Ok(Some(encoder.finish()))
+    Ok(())
 }
 
 /// Restores the content of a block from its payload.
@@ -158,14 +244,10 @@ pub fn encode(
 /// `CorruptedBlock` if the payload does not hold exactly `content_len` symbols (other damage is
 /// for the checksum to find), `Predictor` if the predictor fails or its symbols are not bytes,
 /// `Interrupted` if `progress` asks to stop.
-///
-/// # Panics
-///
-/// If `lane_len` is 0.
 pub fn decode(
-    payload: &[u8],
+    coded: Coded<&[u8]>,
     content_len: usize,
-    lane_len: usize,
+    frame: &FrameHeader,
     predictor: &mut dyn Predictor,
     place: Place,
     progress: &mut Progress<'_>,
@@ -175,23 +257,54 @@ pub fn decode(
         return Ok(Vec::new());
     }
     let corrupted = |error: PayloadError| place.corrupted(content_len, error.reason());
-    let lanes = Lanes::of(content_len, lane_len);
+    let mut decoder = RangeDecoder::new(coded.bytes);
+    let lanes = frame.lanes(content_len);
+    let content = match (frame.mode, coded.has_network) {
+        (Mode::Static, _) => decode_each(lanes, predictor, progress, |_, table| {
+            let (symbol, slot) = table.symbol_at(decoder.target());
+            decoder.consume(slot).map_err(corrupted)?;
+            Ok(symbol as u8)
+        })?,
+        (Mode::Adaptive, true) => {
+            let mut mixture = Mixture::new(lanes, true);
+            decode_each(lanes, predictor, progress, |lane, table| {
+                let symbol = mixture.decode(lane, Some(table), &mut decoder);
+                symbol.map_err(corrupted)
+            })?
+        }
+        (Mode::Adaptive, false) => {
+            let mut mixture = Mixture::new(Lanes::of(content_len, content_len), false);
+            let mut report = Report::new(progress);
+            let mut next = || {
+                report.add(1)?;
+                mixture.decode(0, None, &mut decoder).map_err(corrupted)
+            };
+            (0..content_len).map(|_| next()).collect::<Result<_>>()?
+        }
+    };
+    decoder.finish().map_err(corrupted)?;
+    Ok(content)
+}
+
+/// Asks the predictor about every symbol in the order (step, lane), and `decode` what it is.
+fn decode_each(
+    lanes: Lanes,
+    predictor: &mut dyn Predictor,
+    progress: &mut Progress<'_>,
+    mut decode: impl FnMut(usize, &FrequencyTable) -> Result<u8>,
+) -> Result<Vec<u8>> {
     let mut stepper = Scorer::start_stepping(lanes, predictor)?;
-    let mut decoder = RangeDecoder::new(payload);
     let mut table = FrequencyTable::new(ALPHABET_SIZE);
-    let mut content = vec![0; content_len];
+    let mut content = vec![0; lanes.content_len()];
     let mut report = Report::new(progress);
     for step in 0..lanes.steps() {
         stepper.score(&content, step, 1)?;
         for lane in 0..lanes.count_at(step) {
             table.set_logits(stepper.logits(lane, step));
-            let (symbol, slot) = table.symbol_at(decoder.target());
-            decoder.consume(slot).map_err(corrupted)?;
-            content[lanes.start(lane) + step] = symbol as u8;
+            content[lanes.start(lane) + step] = decode(lane, &table)?;
         }
         report.add(lanes.count_at(step))?;
     }
-    decoder.finish().map_err(corrupted)?;
     Ok(content)
 }
 
@@ -201,6 +314,14 @@ fn check_alphabet(predictor: &dyn Predictor) -> Result<()> {
         other => Err(Error::Predictor(format!(
             "the codec needs an alphabet of {ALPHABET_SIZE} symbols, this predictor has {other}"
         ))),
+    }
+}
+
+/// The symbol that a lane's predictor sees at `step`: the one before.
+fn input(lanes: Lanes, content: &[u8], lane: usize, step: usize) -> u16 {
+    match step.checked_sub(1) {
+        None => ALPHABET_SIZE as u16, // begins a context
+        Some(previous) => u16::from(content[lanes.start(lane) + previous]),
     }
 }
 
@@ -220,7 +341,7 @@ struct Scorer<'a> {
 impl<'a> Scorer<'a> {
     /// For an encoder: as many steps a call as make `ROWS_PER_CALL` rows.
     fn start(lanes: Lanes, predictor: &'a mut dyn Predictor) -> Result<Self> {
-        let steps_per_call = (ROWS_PER_CALL / lanes.count).clamp(1, lanes.steps());
+        let steps_per_call = (ROWS_PER_CALL / lanes.count()).clamp(1, lanes.steps());
         Self::with_steps(steps_per_call, lanes, predictor)
     }
 
@@ -234,8 +355,8 @@ impl<'a> Scorer<'a> {
         lanes: Lanes,
         predictor: &'a mut dyn Predictor,
     ) -> Result<Self> {
-        predictor.start(lanes.count)?;
-        let rows = lanes.count * steps_per_call;
+        predictor.start(lanes.count())?;
+        let rows = lanes.count() * steps_per_call;
         Ok(Self {
             lanes,
             predictor,
@@ -250,10 +371,10 @@ impl<'a> Scorer<'a> {
     /// Computes the logits of the steps from `first_step`, given the content before each of them.
     fn score(&mut self, content: &[u8], first_step: usize, steps: usize) -> Result<()> {
         (self.first_step, self.steps) = (first_step, steps);
-        let rows = self.lanes.count * steps;
+        let rows = self.lanes.count() * steps;
         for (lane, symbols) in self.symbols[..rows].chunks_exact_mut(steps).enumerate() {
             for (symbol, step) in symbols.iter_mut().zip(first_step..) {
-                *symbol = self.lanes.input(content, lane, step);
+                *symbol = input(self.lanes, content, lane, step);
             }
         }
         let logits = &mut self.logits[..rows * ALPHABET_SIZE];

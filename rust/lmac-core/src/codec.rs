@@ -7,50 +7,55 @@
 //!
 //! Format: docs/format.md.
 
-use crate::block::{self, Place, Progress};
+use crate::block::{self, Coded, Place, Progress};
 use crate::error::{Error, Result};
 use crate::frame::{
-    BlockHeader, Cursor, DEFAULT_LANE_LEN, FrameHeader, MAX_BLOCK_LEN, MODEL_ID_LEN, abbreviate,
+    BlockHeader, Cursor, FrameHeader, MAX_BLOCK_LEN, MODEL_ID_LEN, Mode, Payload, abbreviate,
 };
 use crate::predictor::Predictor;
 
-/// Block length of `Settings::default()`, in bytes: 64 lanes of the default length, a batch that
-/// keeps the cores busy.
-pub const DEFAULT_BLOCK_LEN: usize = 1 << 20;
+/// Block length of static frames, in bytes: 64 lanes of the default length, a batch that keeps
+/// the cores busy.
+pub const STATIC_BLOCK_LEN: usize = 1 << 20;
 
-/// How content is divided; the frame header tells the decoder.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Block length of adaptive frames, in bytes: as much as there may be, since what the block has
+/// shown is what the adaptive layer knows.
+pub const ADAPTIVE_BLOCK_LEN: usize = MAX_BLOCK_LEN;
+
+/// How content is divided and coded; the frame header tells the decoder.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// Length of a block's content in bytes, `1 ..= MAX_BLOCK_LEN`.
-    pub block_len: usize,
-    /// Length of a lane in bytes, `1 ..= MAX_BLOCK_LEN`.
-    pub lane_len: usize,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            block_len: DEFAULT_BLOCK_LEN,
-            lane_len: DEFAULT_LANE_LEN,
-        }
-    }
+    /// How symbols are coded.
+    pub mode: Mode,
+    /// Length of a block's content in bytes, `1 ..= MAX_BLOCK_LEN`; `None` for the mode's default.
+    pub block_len: Option<usize>,
+    /// Length of a lane in bytes, `1 ..= MAX_BLOCK_LEN`; `None` for the mode's rule.
+    pub lane_len: Option<usize>,
 }
 
 impl Settings {
     /// Checks that both lengths are within their limits.
     pub fn check(&self) -> Result<()> {
-        let limits = 1..=MAX_BLOCK_LEN;
-        if !limits.contains(&self.block_len) {
+        let is_valid =
+            |len: Option<usize>| len.is_none_or(|len| (1..=MAX_BLOCK_LEN).contains(&len));
+        if !is_valid(self.block_len) {
             return Err(Error::InvalidSetting(
                 "block_len must be between 1 and 2^24 bytes",
             ));
         }
-        if !limits.contains(&self.lane_len) {
+        if !is_valid(self.lane_len) {
             return Err(Error::InvalidSetting(
                 "lane_len must be between 1 and 2^24 bytes",
             ));
         }
         Ok(())
+    }
+
+    fn block_len(&self) -> usize {
+        self.block_len.unwrap_or(match self.mode {
+            Mode::Static => STATIC_BLOCK_LEN,
+            Mode::Adaptive => ADAPTIVE_BLOCK_LEN,
+        })
     }
 }
 
@@ -68,17 +73,19 @@ pub fn compress(
     progress: &mut Progress<'_>,
 ) -> Result<Vec<u8>> {
     settings.check()?;
-    let single_block = data.len() <= settings.block_len;
+    let block_len = settings.block_len();
+    let single_block = data.len() <= block_len;
     let header = FrameHeader {
         model_id: abbreviate(predictor.model_id()),
         content_size: (!single_block).then_some(data.len() as u64),
+        mode: settings.mode,
         lane_len: settings.lane_len,
         single_block,
     };
     let mut output = Vec::new();
     header.write(&mut output);
     let mut done = 0;
-    for content in data.chunks(settings.block_len) {
+    for content in data.chunks(block_len) {
         let mut block_progress = |block_done: u64| progress(done + block_done);
         compress_block(
             content,
@@ -155,14 +162,21 @@ pub fn compress_block(
     output: &mut Vec<u8>,
     progress: &mut Progress<'_>,
 ) -> Result<()> {
-    let coded = block::encode(content, frame.lane_len, predictor, progress)?;
+    let coded = block::encode(content, frame, predictor, progress)?;
+    let (payload, bytes) = match &coded {
+        None => (Payload::Stored, content),
+        Some(Coded { bytes, has_network }) => {
+            let (len, has_network) = (bytes.len(), *has_network);
+            (Payload::Coded { len, has_network }, bytes.as_slice())
+        }
+    };
     let header = BlockHeader {
         content_len: content.len(),
-        coded_len: coded.as_ref().map(Vec::len),
+        payload,
         content_checksum: crc32fast::hash(content),
     };
-    header.write(output);
-    output.extend_from_slice(coded.as_deref().unwrap_or(content));
+    header.write(frame.mode, output);
+    output.extend_from_slice(bytes);
     Ok(())
 }
 
@@ -180,16 +194,15 @@ pub fn decompress_block(
     progress: &mut Progress<'_>,
 ) -> Result<Vec<u8>> {
     let content_len = header.content_len;
-    let content = match header.coded_len {
-        Some(_) => block::decode(
-            payload,
-            content_len,
-            frame.lane_len,
-            predictor,
-            place,
-            progress,
-        )?,
-        None => payload.to_vec(),
+    let content = match header.payload {
+        Payload::Stored => payload.to_vec(),
+        Payload::Coded { has_network, .. } => {
+            let coded = Coded {
+                bytes: payload,
+                has_network,
+            };
+            block::decode(coded, content_len, frame, predictor, place, progress)?
+        }
     };
     if crc32fast::hash(&content) != header.content_checksum {
         return Err(place.corrupted(content_len, "its checksum does not match"));
@@ -247,7 +260,7 @@ impl<'a> Blocks<'a> {
         let header = if is_complete {
             None
         } else {
-            BlockHeader::read(cursor)?
+            BlockHeader::read(self.frame.mode, cursor)?
         };
         let Some(header) = header else {
             return self
@@ -278,8 +291,10 @@ impl<'a> Blocks<'a> {
 pub struct FrameInfo {
     /// The first bytes of the model's content id.
     pub model_id: [u8; MODEL_ID_LEN],
-    /// Lane length in bytes.
-    pub lane_len: usize,
+    /// How symbols are coded.
+    pub mode: Mode,
+    /// The lane length that the header states, if any, in bytes.
+    pub lane_len: Option<usize>,
     /// The content size that the header states, if any, in bytes.
     pub content_size: Option<u64>,
     /// Length of the content of all blocks, in bytes.
@@ -292,6 +307,8 @@ pub struct FrameInfo {
     pub blocks: u64,
     /// How many of them are stored.
     pub stored_blocks: u64,
+    /// How many of them are coded without the network.
+    pub blocks_without_network: u64,
 }
 
 /// Reads the headers of all frames, without a model and without decoding.
@@ -313,11 +330,16 @@ pub fn inspect(data: &[u8]) -> Result<Vec<FrameInfo>> {
 fn inspect_frame(cursor: &mut Cursor<'_>) -> Result<FrameInfo> {
     let frame_start = cursor.position();
     let header = FrameHeader::read(cursor)?;
-    let (mut payload_len, mut stored_blocks) = (0, 0);
+    let (mut payload_len, mut stored_blocks, mut blocks_without_network) = (0, 0, 0);
     let mut blocks = Blocks::new(&header);
     while let Some((_, block_header, payload)) = blocks.next(cursor)? {
         payload_len += payload.len() as u64;
-        stored_blocks += u64::from(block_header.coded_len.is_none());
+        match block_header.payload {
+            Payload::Stored => stored_blocks += 1,
+            Payload::Coded { has_network, .. } => {
+                blocks_without_network += u64::from(!has_network);
+            }
+        }
     }
     let Place {
         block,
@@ -325,6 +347,7 @@ fn inspect_frame(cursor: &mut Cursor<'_>) -> Result<FrameInfo> {
     } = blocks.place;
     Ok(FrameInfo {
         model_id: header.model_id,
+        mode: header.mode,
         lane_len: header.lane_len,
         content_size: header.content_size,
         content_len: content_offset,
@@ -332,5 +355,6 @@ fn inspect_frame(cursor: &mut Cursor<'_>) -> Result<FrameInfo> {
         payload_len,
         blocks: block,
         stored_blocks,
+        blocks_without_network,
     })
 }

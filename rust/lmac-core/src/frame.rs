@@ -6,6 +6,7 @@
 //! blocks make a frame is codec.rs's.
 
 use crate::error::{Error, Result};
+use crate::lanes::Lanes;
 use crate::model_id::ModelId;
 
 /// The first two bytes of every frame.
@@ -18,14 +19,22 @@ pub const FORMAT_VERSION: u8 = 1;
 /// apart, as an abbreviated git hash does; the checksum guards against the rest.
 pub const MODEL_ID_LEN: usize = 3;
 
-/// Lane length of a frame that does not state one, in bytes.
-pub const DEFAULT_LANE_LEN: usize = 1 << 14;
+/// Lane length of a static frame that does not state one, in bytes.
+pub const STATIC_LANE_LEN: usize = 1 << 14;
+
+/// The least lane length of an adaptive frame that does not state one, in bytes.
+pub const ADAPTIVE_LANE_LEN: usize = 1 << 15;
+
+/// The most lanes of a block in an adaptive frame that does not state their length: the adaptive
+/// layer loses by every lane, and a processor gains nothing from more (docs/adaptive.md).
+pub const ADAPTIVE_LANES: usize = 16;
 
 /// The longest content of a block, in bytes; it bounds a reader's memory.
 pub const MAX_BLOCK_LEN: usize = 1 << 24;
 
 const VERSION_SHIFT: u32 = 5;
-const RESERVED_BITS: u8 = 0b1_1000;
+const RESERVED_BITS: u8 = 0b1_0000;
+const ADAPTIVE: u8 = 0b1000;
 const HAS_CONTENT_SIZE: u8 = 0b100;
 const HAS_LANE_LEN: u8 = 0b10;
 const SINGLE_BLOCK: u8 = 0b1;
@@ -35,6 +44,16 @@ const LANE_LEN_RULE: &str = "the lane length is not between 1 and 2^24";
 /// Nine groups of seven bits: a varint is below 2^63.
 const MAX_VARINT_LEN: usize = 9;
 
+/// How symbols are coded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Mode {
+    /// By the network's predictions alone: a symbol at a time.
+    Static,
+    /// By a mixture of the network and of experts that learn from the block: a bit at a time.
+    #[default]
+    Adaptive,
+}
+
 /// What stands before the blocks of a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FrameHeader {
@@ -42,8 +61,10 @@ pub struct FrameHeader {
     pub model_id: [u8; MODEL_ID_LEN],
     /// Length of the whole content in bytes, if the writer knew it.
     pub content_size: Option<u64>,
-    /// Lane length in bytes, `1 ..= MAX_BLOCK_LEN`.
-    pub lane_len: usize,
+    /// How the symbols of its blocks are coded.
+    pub mode: Mode,
+    /// Lane length in bytes, `1 ..= MAX_BLOCK_LEN`; `None` for the rule of the mode.
+    pub lane_len: Option<usize>,
     /// Whether exactly one block follows, without an end marker.
     pub single_block: bool,
 }
@@ -51,24 +72,23 @@ pub struct FrameHeader {
 impl FrameHeader {
     /// Appends the header to `output`.
     pub fn write(&self, output: &mut Vec<u8>) {
-        let has_lane_len = self.lane_len != DEFAULT_LANE_LEN;
-        let mut descriptor = FORMAT_VERSION << VERSION_SHIFT;
-        descriptor |= if self.content_size.is_some() {
-            HAS_CONTENT_SIZE
-        } else {
-            0
-        };
-        descriptor |= if has_lane_len { HAS_LANE_LEN } else { 0 };
-        descriptor |= if self.single_block { SINGLE_BLOCK } else { 0 };
+        let flags = [
+            (self.mode == Mode::Adaptive, ADAPTIVE),
+            (self.content_size.is_some(), HAS_CONTENT_SIZE),
+            (self.lane_len.is_some(), HAS_LANE_LEN),
+            (self.single_block, SINGLE_BLOCK),
+        ];
+        let set = flags.into_iter().filter(|(is_set, _)| *is_set);
+        let flags = set.fold(0, |flags, (_, bit)| flags | bit);
 
         output.extend(MAGIC_NUMBER);
-        output.push(descriptor);
+        output.push(FORMAT_VERSION << VERSION_SHIFT | flags);
         output.extend(self.model_id);
         if let Some(content_size) = self.content_size {
             write_varint(content_size, output);
         }
-        if has_lane_len {
-            write_varint(self.lane_len as u64, output);
+        if let Some(lane_len) = self.lane_len {
+            write_varint(lane_len as u64, output);
         }
     }
 
@@ -84,20 +104,33 @@ impl FrameHeader {
             _ => Some(cursor.take_varint("a frame header")?),
         };
         let lane_len = match descriptor & HAS_LANE_LEN {
-            0 => DEFAULT_LANE_LEN,
-            _ => cursor
-                .take_len("a frame header")?
-                .ok_or(Error::InvalidHeader(LANE_LEN_RULE))?,
+            0 => None,
+            _ => match cursor.take_len("a frame header")? {
+                None | Some(0) => return Err(Error::InvalidHeader(LANE_LEN_RULE)),
+                stated => stated,
+            },
         };
-        if lane_len == 0 {
-            return Err(Error::InvalidHeader(LANE_LEN_RULE));
-        }
+        let mode = match descriptor & ADAPTIVE {
+            0 => Mode::Static,
+            _ => Mode::Adaptive,
+        };
         Ok(Self {
             model_id,
             content_size,
+            mode,
             lane_len,
             single_block: descriptor & SINGLE_BLOCK != 0,
         })
+    }
+
+    /// How the content of a block is divided into lanes, if the network predicts it.
+    #[must_use]
+    pub fn lanes(&self, content_len: usize) -> Lanes {
+        let lane_len = self.lane_len.unwrap_or_else(|| match self.mode {
+            Mode::Static => STATIC_LANE_LEN,
+            Mode::Adaptive => ADAPTIVE_LANE_LEN.max(content_len.div_ceil(ADAPTIVE_LANES)),
+        });
+        Lanes::of(content_len, lane_len)
     }
 
     /// Checks that the frame was written with this model.
@@ -151,23 +184,43 @@ fn check_descriptor(descriptor: u8) -> Result<()> {
     Ok(())
 }
 
+/// What the payload of a block is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Payload {
+    /// The content itself.
+    Stored,
+    /// Coded symbols.
+    Coded {
+        /// Length in bytes, `1 .. content_len`.
+        len: usize,
+        /// Whether the network predicted them; always, in static mode.
+        has_network: bool,
+    },
+}
+
 /// What stands before the payload of a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BlockHeader {
     /// Length of the block's content in bytes, `1 ..= MAX_BLOCK_LEN`.
     pub content_len: usize,
-    /// Length of the coded payload in bytes, `1 .. content_len`; `None` if the payload is the
-    /// content itself.
-    pub coded_len: Option<usize>,
+    /// What follows.
+    pub payload: Payload,
     /// CRC-32 of the block's content.
     pub content_checksum: u32,
 }
 
 impl BlockHeader {
     /// Appends the header to `output`.
-    pub fn write(&self, output: &mut Vec<u8>) {
+    pub fn write(&self, mode: Mode, output: &mut Vec<u8>) {
         write_varint(self.content_len as u64, output);
-        write_varint(self.coded_len.unwrap_or(0) as u64, output);
+        let coding = match (self.payload, mode) {
+            (Payload::Stored, _) => 0,
+            (Payload::Coded { len, .. }, Mode::Static) => len,
+            (Payload::Coded { len, has_network }, Mode::Adaptive) => {
+                len << 1 | usize::from(!has_network)
+            }
+        };
+        write_varint(coding as u64, output);
         output.extend(self.content_checksum.to_le_bytes());
     }
 
@@ -177,7 +230,7 @@ impl BlockHeader {
     }
 
     /// Reads a header; `None` is the end of the frame.
-    pub fn read(cursor: &mut Cursor<'_>) -> Result<Option<Self>> {
+    pub fn read(mode: Mode, cursor: &mut Cursor<'_>) -> Result<Option<Self>> {
         let content_len = cursor
             .take_len("a block header")?
             .ok_or(Error::InvalidHeader(
@@ -186,17 +239,17 @@ impl BlockHeader {
         if content_len == 0 {
             return Ok(None);
         }
-        let coded_len = cursor
-            .take_len("a block header")?
-            .filter(|&coded_len| coded_len < content_len)
-            .ok_or(Error::InvalidHeader(
-                "a coded payload is not shorter than its content",
-            ))?;
+        let payload = Payload::from_field(cursor.take_varint("a block header")?, mode);
+        if !payload.is_shorter_than(content_len) {
+            return Err(Error::InvalidHeader(
+                "a coded payload is empty or not shorter than its content",
+            ));
+        }
         let mut content_checksum = [0; 4];
         content_checksum.copy_from_slice(cursor.take(4, "a block header")?);
         Ok(Some(Self {
             content_len,
-            coded_len: (coded_len > 0).then_some(coded_len),
+            payload,
             content_checksum: u32::from_le_bytes(content_checksum),
         }))
     }
@@ -204,7 +257,34 @@ impl BlockHeader {
     /// Length of the payload that follows, in bytes.
     #[must_use]
     pub fn payload_len(&self) -> usize {
-        self.coded_len.unwrap_or(self.content_len)
+        match self.payload {
+            Payload::Stored => self.content_len,
+            Payload::Coded { len, .. } => len,
+        }
+    }
+}
+
+impl Payload {
+    /// What the number in a block header means.
+    fn from_field(field: u64, mode: Mode) -> Self {
+        let (len, has_network) = match mode {
+            Mode::Static => (field, true),
+            Mode::Adaptive => (field >> 1, field & 1 == 0),
+        };
+        match field {
+            0 => Self::Stored,
+            _ => Self::Coded {
+                len: usize::try_from(len).unwrap_or(usize::MAX),
+                has_network,
+            },
+        }
+    }
+
+    fn is_shorter_than(self, content_len: usize) -> bool {
+        match self {
+            Self::Stored => true,
+            Self::Coded { len, .. } => (1..content_len).contains(&len),
+        }
     }
 }
 

@@ -56,6 +56,8 @@ const ALPHABET_SIZES: std::ops::RangeInclusive<usize> = 2..=65_535;
 pub struct FrequencyTable {
     /// Where each symbol's slot starts, then `TOTAL`; strictly increasing.
     starts: Vec<u32>,
+    /// The first symbol with the largest logit.
+    favourite: usize,
 }
 
 impl FrequencyTable {
@@ -72,6 +74,7 @@ impl FrequencyTable {
         );
         let mut table = Self {
             starts: vec![0; alphabet_size + 1],
+            favourite: 0,
         };
         table.set_logits(&vec![0; alphabet_size]);
         table
@@ -96,7 +99,8 @@ impl FrequencyTable {
             end += frequency_of(*start, multiplier);
             *start = end;
         }
-        self.give_remainder_to(first_index_of(largest, logits), TOTAL - end);
+        self.favourite = first_index_of(largest, logits);
+        self.give_remainder_to(self.favourite, TOTAL - end);
     }
 
     /// The slot of a symbol.
@@ -112,6 +116,24 @@ impl FrequencyTable {
             start,
             frequency: self.starts[symbol + 1] - start,
         }
+    }
+
+    /// The sum of the frequencies of all symbols before `symbol`; `TOTAL` for the one after the last.
+    ///
+    /// # Panics
+    ///
+    /// If the symbol is greater than the size of the alphabet.
+    #[inline]
+    #[must_use]
+    pub fn start(&self, symbol: usize) -> u32 {
+        self.starts[symbol]
+    }
+
+    /// The frequency of the symbol with the largest logit.
+    #[inline]
+    #[must_use]
+    pub fn largest_frequency(&self) -> u32 {
+        self.slot(self.favourite).frequency
     }
 
     /// The symbol whose slot contains `target`, and the slot.

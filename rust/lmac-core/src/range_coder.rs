@@ -31,6 +31,9 @@ pub const TOTAL_BITS: u32 = 24;
 /// The sum of the frequencies of a table.
 pub const TOTAL: u32 = 1 << TOTAL_BITS;
 
+/// The probability of a bit is in units of `2^-BIT_TOTAL_BITS`.
+const BIT_TOTAL_BITS: u32 = 16;
+
 /// The range is at least this after normalisation: the topmost byte of `low` is then settled but
 /// for a carry.
 const MIN_RANGE: u64 = 1 << 56;
@@ -121,6 +124,24 @@ impl RangeEncoder {
         }
         self.low = low;
         self.range = unit * u64::from(slot.frequency);
+        self.normalize();
+    }
+
+    /// Appends one bit; `probability`, in `1 ..= 65_535`, is that of a 1 in units of 2^-16.
+    #[inline]
+    pub fn encode_bit(&mut self, bit: u32, probability: u32) {
+        debug_assert!((1..1 << BIT_TOTAL_BITS).contains(&probability));
+        let ones = (self.range >> BIT_TOTAL_BITS) * u64::from(probability);
+        if bit != 0 {
+            self.range = ones;
+        } else {
+            let (low, carry) = self.low.overflowing_add(ones);
+            if carry {
+                self.propagate_carry();
+            }
+            self.low = low;
+            self.range -= ones;
+        }
         self.normalize();
     }
 
@@ -221,6 +242,26 @@ impl<'a> RangeDecoder<'a> {
         self.code -= offset;
         self.range = unit * u64::from(slot.frequency);
         self.normalize()
+    }
+
+    /// Removes one bit, coded with the same `probability` of a 1, in `1 ..= 65_535`.
+    ///
+    /// # Errors
+    ///
+    /// `TooShort` when the payload has no more bytes for what follows.
+    #[inline]
+    pub fn decode_bit(&mut self, probability: u32) -> Result<u32, PayloadError> {
+        debug_assert!((1..1 << BIT_TOTAL_BITS).contains(&probability));
+        let ones = (self.range >> BIT_TOTAL_BITS) * u64::from(probability);
+        let bit = self.code < ones;
+        if bit {
+            self.range = ones;
+        } else {
+            self.code -= ones;
+            self.range -= ones;
+        }
+        self.normalize()?;
+        Ok(u32::from(bit))
     }
 
     /// Ends the reading.

@@ -15,37 +15,91 @@ const RAREST: Slot = Slot {
     frequency: 1,
 };
 
+/// What a payload holds: symbols of tables and single bits, in any order.
+#[derive(Debug, Clone, Copy)]
+enum Piece {
+    Symbol(Slot),
+    /// A bit, and the probability of a 1 in units of 2^-16.
+    Bit(u32, u32),
+}
+
+impl Piece {
+    fn surprisal(&self) -> f64 {
+        match *self {
+            Self::Symbol(slot) => 24.0 - f64::from(slot.frequency).log2(),
+            Self::Bit(0, probability) => 16.0 - f64::from(65_536 - probability).log2(),
+            Self::Bit(_, probability) => 16.0 - f64::from(probability).log2(),
+        }
+    }
+}
+
+fn symbols_of(slots: &[Slot]) -> Vec<Piece> {
+    slots.iter().copied().map(Piece::Symbol).collect()
+}
+
 fn encode(slots: &[Slot]) -> Vec<u8> {
+    encode_pieces(&symbols_of(slots))
+}
+
+fn decode(payload: &[u8], slots: &[Slot]) -> Result<(), PayloadError> {
+    decode_pieces(payload, &symbols_of(slots))
+}
+
+fn encode_pieces(pieces: &[Piece]) -> Vec<u8> {
     let mut encoder = RangeEncoder::new();
-    for &slot in slots {
-        encoder.encode(slot);
+    for &piece in pieces {
+        match piece {
+            Piece::Symbol(slot) => encoder.encode(slot),
+            Piece::Bit(bit, probability) => encoder.encode_bit(bit, probability),
+        }
     }
     encoder.finish()
 }
 
-fn decode(payload: &[u8], slots: &[Slot]) -> Result<(), PayloadError> {
+fn decode_pieces(payload: &[u8], pieces: &[Piece]) -> Result<(), PayloadError> {
     let mut decoder = RangeDecoder::new(payload);
-    for slot in slots {
-        let target = decoder.target();
-        assert!((slot.start..slot.start + slot.frequency).contains(&target));
-        decoder.consume(*slot)?;
+    for &piece in pieces {
+        match piece {
+            Piece::Symbol(slot) => {
+                let target = decoder.target();
+                assert!((slot.start..slot.start + slot.frequency).contains(&target));
+                decoder.consume(slot)?;
+            }
+            Piece::Bit(bit, probability) => assert_eq!(decoder.decode_bit(probability)?, bit),
+        }
     }
     decoder.finish()
 }
 
 /// The coder of docs/format.md with `low` as one unbounded number: no carry, no early output.
-fn encode_exactly(slots: &[Slot]) -> Vec<u8> {
+fn encode_exactly(pieces: &[Piece]) -> Vec<u8> {
     let (mut low, mut range, mut shifted_bytes) = (BigUint::ZERO, u64::MAX, 0);
-    for slot in slots {
-        low += BigUint::from(range >> 24) * slot.start;
-        range = (range >> 24) * u64::from(slot.frequency);
+    for &piece in pieces {
+        let (start, width) = match piece {
+            Piece::Symbol(slot) => {
+                let unit = range >> 24;
+                (
+                    BigUint::from(unit) * slot.start,
+                    unit * u64::from(slot.frequency),
+                )
+            }
+            Piece::Bit(bit, probability) => {
+                let ones = (range >> 16) * u64::from(probability);
+                match bit {
+                    0 => (BigUint::from(ones), range - ones),
+                    _ => (BigUint::ZERO, ones),
+                }
+            }
+        };
+        low += start;
+        range = width;
         while range >> 56 == 0 {
             low <<= 8;
             range <<= 8;
             shifted_bytes += 1;
         }
     }
-    if slots.is_empty() {
+    if pieces.is_empty() {
         return Vec::new();
     }
     let spelled = ((low + ((1_u64 << 56) - 1)) >> 56_u32).to_bytes_be();
@@ -55,24 +109,32 @@ fn encode_exactly(slots: &[Slot]) -> Vec<u8> {
     payload
 }
 
-fn code_length_bits(slots: &[Slot]) -> f64 {
-    slots
-        .iter()
-        .map(|slot| 24.0 - f64::from(slot.frequency).log2())
-        .sum()
+fn code_length_bits(pieces: &[Piece]) -> f64 {
+    pieces.iter().map(Piece::surprisal).sum()
 }
 
-/// Symbols drawn from the table itself, by a multiplicative congruential generator.
-fn draw(table: &FrequencyTable, count: usize, seed: u64) -> Vec<Slot> {
+/// Numbers in `0..TOTAL`, from a multiplicative congruential generator.
+fn targets(seed: u64) -> impl Iterator<Item = u32> {
     let mut state = seed;
-    let mut next_target = || {
+    std::iter::repeat_with(move || {
         state = state
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         (state >> 40) as u32
-    };
-    (0..count)
-        .map(|_| table.symbol_at(next_target()).1)
+    })
+}
+
+/// Symbols drawn from the table itself.
+fn draw(table: &FrequencyTable, count: usize, seed: u64) -> Vec<Slot> {
+    let slots = targets(seed).map(|target| table.symbol_at(target).1);
+    slots.take(count).collect()
+}
+
+/// Bits drawn from their own probabilities, which are used in turn.
+fn draw_bits(probabilities: &[u32], count: usize, seed: u64) -> Vec<Piece> {
+    let bits = targets(seed).zip(probabilities.iter().cycle());
+    bits.map(|(target, &probability)| Piece::Bit(u32::from(target >> 8 < probability), probability))
+        .take(count)
         .collect()
 }
 
@@ -105,6 +167,15 @@ fn any_slot() -> impl Strategy<Value = Slot> {
     })
 }
 
+fn any_bit() -> impl Strategy<Value = Piece> {
+    let probability = prop_oneof![Just(1), Just(65_535), 1..=65_535_u32];
+    (0..2_u32, probability).prop_map(|(bit, probability)| Piece::Bit(bit, probability))
+}
+
+fn any_piece() -> impl Strategy<Value = Piece> {
+    prop_oneof![any_slot().prop_map(Piece::Symbol), any_bit()]
+}
+
 fn any_logits() -> impl Strategy<Value = Vec<i16>> {
     let spread = prop_oneof![Just(0_i16), Just(8), Just(64), Just(400), Just(i16::MAX)];
     (spread, 2..600_usize).prop_flat_map(|(spread, alphabet_size)| {
@@ -126,6 +197,26 @@ fn eight_halves_are_one_byte_of_their_bits_and_a_last_byte() {
         frequency: 1 << 23,
     });
     assert_eq!(encode(&bits), [0b1011_0010, 0]);
+}
+
+#[test]
+fn eight_even_bits_are_one_byte_of_their_complements() {
+    let bits = [1, 0, 1, 1, 0, 0, 1, 0].map(|bit| Piece::Bit(bit, 1 << 15));
+    assert_eq!(encode_pieces(&bits), [0b0100_1101]); // a 1 is the lower part
+}
+
+#[test]
+fn the_rarest_bit_costs_16_bits_and_the_commonest_almost_nothing() {
+    for rare in [Piece::Bit(1, 1), Piece::Bit(0, 65_535)] {
+        let payload = encode_pieces(&[rare; 1000]);
+        assert!((2000..=2001).contains(&payload.len()));
+        assert_eq!(decode_pieces(&payload, &[rare; 1000]), Ok(()));
+    }
+    for common in [Piece::Bit(0, 1), Piece::Bit(1, 65_535)] {
+        let payload = encode_pieces(&[common; 1000]);
+        assert!(payload.len() <= 4, "{payload:?}"); // 22 bits
+        assert_eq!(decode_pieces(&payload, &[common; 1000]), Ok(()));
+    }
 }
 
 #[test]
@@ -195,9 +286,23 @@ fn the_coded_size_is_within_a_ten_thousandth_and_two_bytes_of_the_code_length() 
     for (seed, table) in tables.iter().enumerate() {
         let slots = draw(table, 50_000, seed as u64);
         let payload = encode(&slots);
-        let ideal_bytes = code_length_bits(&slots) / 8.0;
+        let ideal_bytes = code_length_bits(&symbols_of(&slots)) / 8.0;
         assert!(payload.len() as f64 <= ideal_bytes * 1.0001 + 2.0);
         assert_eq!(decode(&payload, &slots), Ok(()));
+    }
+    let random: Vec<u32> = targets(3)
+        .map(|target| (target >> 8).max(1))
+        .take(999)
+        .collect();
+    for (seed, probabilities) in [&[1][..], &[65_535], &[1, 65_535], &[1 << 15], &random]
+        .into_iter()
+        .enumerate()
+    {
+        let bits = draw_bits(probabilities, 200_000, seed as u64);
+        let payload = encode_pieces(&bits);
+        let ideal_bytes = code_length_bits(&bits) / 8.0;
+        assert!(payload.len() as f64 <= ideal_bytes * 1.0001 + 2.0);
+        assert_eq!(decode_pieces(&payload, &bits), Ok(()));
     }
 }
 
@@ -223,7 +328,7 @@ fn rounding_loss_bits(slots: &[Slot], range_bits: u32) -> f64 {
 fn a_32_bit_range_would_waste_what_the_64_bit_range_keeps() {
     for (name, table) in named_tables() {
         let slots = draw(&table, 20_000, 5);
-        let ideal_bits = code_length_bits(&slots);
+        let ideal_bits = code_length_bits(&symbols_of(&slots));
         let narrow_loss = rounding_loss_bits(&slots, 32) / ideal_bits;
         let wide_loss = rounding_loss_bits(&slots, 64) / ideal_bits;
         let bits_a_symbol = ideal_bits / slots.len() as f64;
@@ -243,26 +348,52 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_was_encoded_is_decoded(slots in prop::collection::vec(any_slot(), 0..300)) {
-        prop_assert_eq!(decode(&encode(&slots), &slots), Ok(()));
+    fn what_was_encoded_is_decoded(pieces in prop::collection::vec(any_piece(), 0..300)) {
+        prop_assert_eq!(decode_pieces(&encode_pieces(&pieces), &pieces), Ok(()));
     }
 
     #[test]
-    fn the_bytes_are_those_of_unbounded_arithmetic(
+    fn the_bytes_of_symbols_are_those_of_unbounded_arithmetic(
         slots in prop::collection::vec(any_slot(), 0..300),
     ) {
-        prop_assert_eq!(encode(&slots), encode_exactly(&slots));
+        prop_assert_eq!(encode(&slots), encode_exactly(&symbols_of(&slots)));
+    }
+
+    #[test]
+    fn the_bytes_of_bits_are_those_of_unbounded_arithmetic(
+        bits in prop::collection::vec(any_bit(), 0..600),
+    ) {
+        prop_assert_eq!(encode_pieces(&bits), encode_exactly(&bits));
+    }
+
+    #[test]
+    fn the_bytes_of_both_together_are_those_of_unbounded_arithmetic(
+        pieces in prop::collection::vec(any_piece(), 0..300),
+    ) {
+        prop_assert_eq!(encode_pieces(&pieces), encode_exactly(&pieces));
+    }
+
+    #[test]
+    fn the_coded_size_of_any_pieces_is_that_of_their_code_length(
+        pieces in prop::collection::vec(any_piece(), 0..300),
+    ) {
+        let ideal_bytes = code_length_bits(&pieces) / 8.0;
+        prop_assert!(encode_pieces(&pieces).len() as f64 <= ideal_bytes * 1.0001 + 2.0);
     }
 
     #[test]
     fn random_bytes_never_make_a_decoder_panic(
         payload in prop::collection::vec(any::<u8>(), 0..60),
         logits in any_logits(),
+        probabilities in prop::collection::vec(prop_oneof![Just(1), 1..=65_535_u32], 1..9),
     ) {
         let table = table_of(&logits);
         let mut decoder = RangeDecoder::new(&payload);
         for _ in 0..100 {
             if decoder.consume(table.symbol_at(decoder.target()).1).is_err() {
+                break;
+            }
+            if probabilities.iter().any(|&probability| decoder.decode_bit(probability).is_err()) {
                 break;
             }
         }

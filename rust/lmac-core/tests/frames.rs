@@ -1,17 +1,44 @@
-//! Frames and blocks: exact bytes, sizes around every limit, and what damage does.
+//! Frames and blocks, in both modes: exact bytes, sizes around every limit, and what damage does.
+//!
+//! What holds in one mode only: exact payloads here (static), the rest in tests/adaptive.rs.
 
+mod contents;
 mod predictors;
 
-use lmac_core::block;
-use lmac_core::codec::{Settings, compress, decompress, inspect};
+use contents::{noise, text};
+use lmac_core::block::{self, Coded};
+use lmac_core::codec::{STATIC_BLOCK_LEN, Settings, compress, decompress, inspect};
 use lmac_core::error::Error;
-use lmac_core::predictor::Predictor;
-use predictors::{Doubling, Fixed};
-
-const SMALL: Settings = Settings {
-    block_len: 64,
-    lane_len: 16,
+use lmac_core::frame::{
+    ADAPTIVE_LANE_LEN, BlockHeader, FrameHeader, Mode, Payload, STATIC_LANE_LEN,
 };
+use lmac_core::lanes::MAX_LANES;
+use lmac_core::predictor::Predictor;
+use predictors::{Doubling, Fixed, Rule};
+
+const MODES: [Mode; 2] = [Mode::Static, Mode::Adaptive];
+
+/// The bit of the descriptor, the third byte of a frame, that stands for the mode.
+const ADAPTIVE: u8 = 0b1000;
+
+fn divided(mode: Mode, block_len: usize, lane_len: usize) -> Settings {
+    Settings {
+        mode,
+        block_len: Some(block_len),
+        lane_len: Some(lane_len),
+    }
+}
+
+fn small(mode: Mode) -> Settings {
+    divided(mode, 64, 16)
+}
+
+fn undivided(mode: Mode) -> Settings {
+    Settings {
+        mode,
+        ..Settings::default()
+    }
+}
 
 fn pack(data: &[u8], settings: &Settings) -> Vec<u8> {
     compress(data, &mut Doubling::default(), settings, &mut |_| true).unwrap()
@@ -21,26 +48,27 @@ fn unpack(frame: &[u8]) -> Result<Vec<u8>, Error> {
     decompress(frame, &mut Doubling::default(), None, &mut |_| true)
 }
 
-/// Something that a predictor of byte pairs can shrink.
-fn text(len: usize) -> Vec<u8> {
-    b"she sells sea shells by the sea shore; "
-        .iter()
-        .copied()
-        .cycle()
-        .take(len)
-        .collect()
+/// The frame, after a check that it gives `data` back.
+fn round_trip(data: &[u8], settings: &Settings, predictor: &mut dyn Predictor) -> Vec<u8> {
+    let frame = compress(data, predictor, settings, &mut |_| true).unwrap();
+    let restored = decompress(&frame, predictor, None, &mut |_| true).unwrap();
+    assert_eq!(restored, data, "{} bytes, {settings:?}", data.len());
+    frame
 }
 
-/// Bytes that nothing shrinks (xorshift64).
-fn noise(len: usize) -> Vec<u8> {
-    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
-    let mut next_byte = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 56) as u8
+/// What only a network can shrink.
+fn ruled(len: usize) -> Vec<u8> {
+    Rule::content(&noise(2 * len))
+}
+
+/// The same frame with the other mode in its descriptor.
+fn in_mode(mode: Mode, frame: &[u8]) -> Vec<u8> {
+    let mut frame = frame.to_vec();
+    frame[2] = match mode {
+        Mode::Static => frame[2] & !ADAPTIVE,
+        Mode::Adaptive => frame[2] | ADAPTIVE,
     };
-    (0..len).map(|_| next_byte()).collect()
+    frame
 }
 
 /// A predictor of fair bits: `a` and `b` share nearly everything.
@@ -53,38 +81,35 @@ fn a_or_b() -> Fixed {
 
 #[test]
 fn empty_content_is_a_frame_of_seven_bytes() {
-    assert_eq!(pack(&[], &Settings::default()), *b"\xAC\x4C\x21dbl\x00");
+    assert_eq!(pack(&[], &undivided(Mode::Static)), *b"\xAC\x4C\x21dbl\x00");
+    assert_eq!(
+        pack(&[], &undivided(Mode::Adaptive)),
+        *b"\xAC\x4C\x29dbl\x00"
+    );
 }
 
 #[test]
 fn a_single_byte_is_stored() {
     // content_len 1, coded_len 0 (stored), CRC-32 of "a" is E8B7BE43, the byte.
     let expected = b"\xAC\x4C\x21dbl\x01\x00\x43\xBE\xB7\xE8a";
-    assert_eq!(pack(b"a", &Settings::default()), expected);
+    for mode in MODES {
+        assert_eq!(pack(b"a", &undivided(mode)), in_mode(mode, expected));
+    }
 }
 
 #[test]
 fn sixteen_almost_fair_bits_are_three_bytes() {
     // Each of the other 254 symbols takes one unit, so b starts at 2^23 - 30 and the bits
     // 0110 1001 0000 1111 come out a little smaller: 69 0E B4.
-    let data = b"abbabaabaaaabbbb";
-    let frame = compress(data, &mut a_or_b(), &Settings::default(), &mut |_| true).unwrap();
+    let frame = round_trip(b"abbabaabaaaabbbb", &undivided(Mode::Static), &mut a_or_b());
     let expected = b"\xAC\x4C\x21\xF1\xF1\xF1\x10\x03\x8C\xDA\x0E\x4E\x69\x0E\xB4";
     assert_eq!(frame, expected);
-    assert_eq!(
-        decompress(&frame, &mut a_or_b(), None, &mut |_| true).unwrap(),
-        data
-    );
 }
 
 #[test]
 fn three_lanes_of_different_lengths_share_one_payload() {
     // 20 bytes in lanes of 7, 7 and 6; decoded with tests/reference.py, too.
-    let settings = Settings {
-        block_len: 20,
-        lane_len: 8,
-    };
-    let frame = pack(b"aaaaaaaaaaaaaaaaaaab", &settings);
+    let frame = pack(b"aaaaaaaaaaaaaaaaaaab", &divided(Mode::Static, 20, 8));
     let expected = b"\xAC\x4C\x23\x64\x62\x6C\x08\x14\x10\x74\xDA\x66\xBF\
         \x61\x61\x61\x61\x60\xFF\xFF\xFF\xFF\xFF\xFF\x9F\x5F\x7B\xF3\xB5";
     assert_eq!(frame, expected);
@@ -93,53 +118,43 @@ fn three_lanes_of_different_lengths_share_one_payload() {
 
 #[test]
 fn two_blocks_and_a_lane_length_are_in_the_header() {
-    let settings = Settings {
-        block_len: 2,
-        lane_len: 1,
-    };
     // content_size 3, lane_len 1; "ab" and "c" stored; the end marker.
     let expected = b"\xAC\x4C\x26dbl\x03\x01\
         \x02\x00\x6D\x48\x83\x9Eab\
         \x01\x00\x6F\xDF\xB9\x06c\
         \x00";
-    assert_eq!(pack(b"abc", &settings), expected);
-    assert_eq!(unpack(expected).unwrap(), b"abc");
+    for mode in MODES {
+        let frame = pack(b"abc", &divided(mode, 2, 1));
+        assert_eq!(frame, in_mode(mode, expected));
+        assert_eq!(unpack(&frame).unwrap(), b"abc");
+    }
 }
 
 #[test]
 fn a_frame_of_unknown_size_ends_at_its_marker() {
     let frame = b"\xAC\x4C\x20dbl\x01\x00\x43\xBE\xB7\xE8a\x01\x00\x43\xBE\xB7\xE8a\x00";
-    assert_eq!(unpack(frame).unwrap(), b"aa");
-    assert_eq!(inspect(frame).unwrap()[0].content_size, None);
+    for mode in MODES {
+        let frame = in_mode(mode, frame);
+        assert_eq!(unpack(&frame).unwrap(), b"aa");
+        assert_eq!(inspect(&frame).unwrap()[0].content_size, None);
+    }
 }
 
 #[test]
 fn sizes_around_every_limit_come_back() {
-    let settings = [
-        SMALL,
-        Settings {
-            block_len: 100,
-            lane_len: 7,
-        },
-        Settings::default(),
-    ];
-    for settings in settings {
-        let Settings {
-            block_len,
-            lane_len,
-        } = settings;
+    for (block_len, lane_len) in [(64, 16), (100, 7), (4096, 4096)] {
         let limits = [lane_len, 2 * lane_len, block_len, 2 * block_len, 128, 256];
         let around = limits
             .into_iter()
             .filter(|&limit| limit < 4000)
             .flat_map(|at| at - 1..=at + 1);
         for len in around.chain([0, 1, 2]) {
-            for data in [text(len), noise(len), vec![0; len]] {
-                assert_eq!(
-                    unpack(&pack(&data, &settings)).unwrap(),
-                    data,
-                    "{len} bytes"
-                );
+            for mode in MODES {
+                let settings = divided(mode, block_len, lane_len);
+                for data in [text(len), noise(len), vec![0; len]] {
+                    round_trip(&data, &settings, &mut Doubling::default());
+                }
+                round_trip(&ruled(len), &settings, &mut Rule::default());
             }
         }
     }
@@ -147,96 +162,132 @@ fn sizes_around_every_limit_come_back() {
 
 #[test]
 fn the_default_lane_and_block_limits_come_back() {
-    let Settings {
-        block_len,
-        lane_len,
-    } = Settings::default();
-    let data = text(block_len + 1);
+    let mode = Mode::Static;
+    let data = text(STATIC_BLOCK_LEN + 1);
     for len in [
-        lane_len - 1,
-        lane_len,
-        lane_len + 1,
-        2 * lane_len + 1,
-        block_len + 1,
+        STATIC_LANE_LEN - 1,
+        STATIC_LANE_LEN,
+        STATIC_LANE_LEN + 1,
+        2 * STATIC_LANE_LEN + 1,
+        STATIC_BLOCK_LEN + 1,
     ] {
-        let frame = pack(&data[..len], &Settings::default());
+        let frame = round_trip(&data[..len], &undivided(mode), &mut Doubling::default());
         assert!(frame.len() < len / 2);
-        assert_eq!(unpack(&frame).unwrap(), data[..len]);
+    }
+    let mode = Mode::Adaptive;
+    let data = ruled(2 * ADAPTIVE_LANE_LEN + 1);
+    for len in [
+        ADAPTIVE_LANE_LEN - 1,
+        ADAPTIVE_LANE_LEN,
+        ADAPTIVE_LANE_LEN + 1,
+        2 * ADAPTIVE_LANE_LEN + 1,
+    ] {
+        let frame = round_trip(&data[..len], &undivided(mode), &mut Rule::default());
+        assert!(frame.len() < len / 2);
     }
 }
 
 #[test]
 fn as_many_lanes_as_there_are_bytes_come_back_and_no_more_than_the_limit() {
-    for (len, lane_len) in [(300, 1), (300, 2), (block::MAX_LANES + 5, 1)] {
-        let mut predictor = Fixed {
-            logits: (0..256).map(|byte| -byte).collect(),
-        };
-        let data: Vec<u8> = (0..len).map(|index| (index % 60) as u8).collect();
-        let settings = Settings {
-            block_len: 1 << 20,
-            lane_len,
-        };
-        let frame = compress(&data, &mut predictor, &settings, &mut |_| true).unwrap();
-        assert!(frame.len() < len);
-        assert_eq!(
-            decompress(&frame, &mut predictor, None, &mut |_| true).unwrap(),
-            data
-        );
+    // 64 of 256 symbols, far from each other, known to the predictor from the first one on.
+    let symbol_of = |byte: u8| (byte % 64).wrapping_mul(37);
+    let mut logits = vec![-160; 256];
+    (0..64).for_each(|byte| logits[usize::from(symbol_of(byte))] = 0);
+    let mut predictor = Fixed { logits };
+    for (len, lane_len) in [(300, 1), (300, 2), (MAX_LANES + 5, 1)] {
+        let data: Vec<u8> = noise(len).into_iter().map(symbol_of).collect();
+        for mode in MODES {
+            let frame = round_trip(&data, &divided(mode, 1 << 20, lane_len), &mut predictor);
+            let [info] = inspect(&frame).unwrap().try_into().unwrap();
+            assert_eq!((info.stored_blocks, info.blocks_without_network), (0, 0));
+        }
     }
 }
 
 #[test]
 fn a_small_frame_costs_at_most_sixteen_bytes_beyond_its_payload() {
+    let overhead = |data: &[u8], settings: &Settings| {
+        let frame = compress(data, &mut a_or_b(), settings, &mut |_| true).unwrap();
+        let [info] = inspect(&frame).unwrap().try_into().unwrap();
+        info.frame_len - info.payload_len
+    };
     for len in [1, 127, 128, 16_383, 16_384, (1 << 20) - 1, 1 << 20] {
-        let mut stored_and_coded = [noise(len), vec![b'a'; len]].into_iter();
-        for data in &mut stored_and_coded {
-            let frame =
-                compress(&data, &mut a_or_b(), &Settings::default(), &mut |_| true).unwrap();
-            let [info] = inspect(&frame).unwrap().try_into().unwrap();
-            assert!(info.frame_len - info.payload_len <= 16);
+        for data in [noise(len), vec![b'a'; len]] {
+            assert!(overhead(&data, &undivided(Mode::Static)) <= 16);
         }
     }
     let whole = Settings {
-        block_len: 1 << 24,
-        ..Settings::default()
+        block_len: Some(1 << 24),
+        ..undivided(Mode::Static)
     };
-    let data = vec![b'a'; (1 << 21) - 1];
-    let frame = compress(&data, &mut a_or_b(), &whole, &mut |_| true).unwrap();
-    let [info] = inspect(&frame).unwrap().try_into().unwrap();
-    assert_eq!(info.frame_len - info.payload_len, 16);
+    assert_eq!(overhead(&vec![b'a'; (1 << 21) - 1], &whole), 16);
+    for data in [text(16_384), ruled(20_000)] {
+        assert!(overhead(&data, &undivided(Mode::Adaptive)) <= 16);
+    }
+}
+
+#[test]
+fn the_header_of_a_block_of_one_mebibyte_is_at_most_ten_bytes() {
+    for mode in MODES {
+        for len in [1, 127, 128, 16_383, 16_384, (1 << 20) - 1] {
+            for has_network in [true, mode == Mode::Static] {
+                let header = BlockHeader {
+                    content_len: len + 1,
+                    payload: Payload::Coded { len, has_network },
+                    content_checksum: 0,
+                };
+                let mut written = Vec::new();
+                header.write(mode, &mut written);
+                assert!(written.len() <= 10, "{mode:?}, {len}");
+            }
+        }
+    }
 }
 
 #[test]
 fn noise_grows_by_a_thousandth_and_sixteen_bytes_at_most() {
-    for len in [1, 100, 70_000, (1 << 20) + 1] {
-        let mut predictor = Fixed {
-            logits: vec![0; 256],
-        };
-        let frame = compress(
-            &noise(len),
-            &mut predictor,
-            &Settings::default(),
-            &mut |_| true,
-        );
-        let frame_len = frame.unwrap().len();
-        assert!(
-            frame_len <= len + len / 1000 + 16,
-            "{len} became {frame_len}"
-        );
+    let mut predictor = Fixed {
+        logits: vec![0; 256],
+    };
+    for (mode, long) in [
+        (Mode::Static, STATIC_BLOCK_LEN + 1),
+        (Mode::Adaptive, 140_000),
+    ] {
+        for len in [1, 100, 70_000, long] {
+            let frame = compress(&noise(len), &mut predictor, &undivided(mode), &mut |_| true);
+            let frame_len = frame.unwrap().len();
+            assert!(
+                frame_len <= len + len / 1000 + 16,
+                "{len} became {frame_len}"
+            );
+        }
     }
 }
 
 #[test]
 fn the_predictor_is_asked_for_no_more_steps_than_the_longest_lane_has() {
-    for (len, steps) in [(1, 1), (16, 16), (17, 9), (64, 16)] {
-        let mut predictor = Doubling::default();
-        let mut ask = |_| true;
-        let payload = block::encode(&vec![0; len], 16, &mut predictor, &mut ask).unwrap();
-        assert_eq!(predictor.advanced_steps, steps);
-        if let Some(payload) = payload {
-            let place = block::Place::default();
-            block::decode(&payload, len, 16, &mut predictor, place, &mut ask).unwrap();
-            assert_eq!(predictor.advanced_steps, 2 * steps);
+    for mode in MODES {
+        let frame = FrameHeader {
+            model_id: *b"dbl",
+            content_size: None,
+            mode,
+            lane_len: Some(16),
+            single_block: true,
+        };
+        for (len, steps) in [(1, 1), (16, 16), (17, 9), (64, 16)] {
+            let mut predictor = Rule::default();
+            let mut ask = |_| true;
+            let coded = block::encode(&ruled(len), &frame, &mut predictor, &mut ask).unwrap();
+            assert_eq!(predictor.advanced_steps, steps);
+            assert!(coded.is_some() || len < 64);
+            if let Some(Coded { bytes, has_network }) = coded {
+                assert!(has_network);
+                let bytes = bytes.as_slice();
+                let coded = Coded { bytes, has_network };
+                let place = block::Place::default();
+                block::decode(coded, len, &frame, &mut predictor, place, &mut ask).unwrap();
+                assert_eq!(predictor.advanced_steps, 2 * steps);
+            }
         }
     }
 }
@@ -244,27 +295,47 @@ fn the_predictor_is_asked_for_no_more_steps_than_the_longest_lane_has() {
 #[test]
 fn concatenated_frames_are_the_concatenated_contents() {
     let parts = [text(100), Vec::new(), noise(70), text(1)];
-    let frames: Vec<u8> = parts.iter().flat_map(|part| pack(part, &SMALL)).collect();
+    let modes = [Mode::Static, Mode::Adaptive, Mode::Adaptive, Mode::Static];
+    let frames: Vec<u8> = parts
+        .iter()
+        .zip(modes)
+        .flat_map(|(part, mode)| pack(part, &small(mode)))
+        .collect();
     assert_eq!(unpack(&frames).unwrap(), parts.concat());
-    assert_eq!(inspect(&frames).unwrap().len(), 4);
+    let infos = inspect(&frames).unwrap();
+    assert!(infos.iter().map(|info| info.mode).eq(modes));
 }
 
 #[test]
 fn inspect_counts_what_compress_wrote() {
     let data = [vec![b'a'; 256], noise(64), noise(10)].concat();
-    let frame = pack(&data, &SMALL);
-    let [info] = inspect(&frame).unwrap().try_into().unwrap();
-    assert_eq!((info.content_size, info.content_len), (Some(330), 330));
-    assert_eq!((info.blocks, info.stored_blocks, info.lane_len), (6, 2, 16));
-    assert_eq!(
-        (info.frame_len, info.model_id),
-        (frame.len() as u64, *b"dbl")
-    );
+    for mode in MODES {
+        let frame = pack(&data, &small(mode));
+        let [info] = inspect(&frame).unwrap().try_into().unwrap();
+        assert_eq!((info.content_size, info.content_len), (Some(330), 330));
+        assert_eq!((info.blocks, info.stored_blocks), (6, 2));
+        assert_eq!((info.mode, info.lane_len), (mode, Some(16)));
+        assert!(mode == Mode::Adaptive || info.blocks_without_network == 0);
+        // Magic number, descriptor, model id, content size, lane length; the blocks; the end.
+        assert_eq!(info.frame_len - info.payload_len, 9 + 6 * 6 + 1);
+        assert_eq!(
+            (info.frame_len, info.model_id),
+            (frame.len() as u64, *b"dbl")
+        );
+        let [info] = inspect(&pack(&data, &undivided(mode)))
+            .unwrap()
+            .try_into()
+            .unwrap();
+        assert_eq!(
+            (info.blocks, info.content_size, info.lane_len),
+            (1, None, None)
+        );
+    }
 }
 
 #[test]
 fn what_is_not_a_frame_is_named_with_its_offset() {
-    let mut frame = pack(b"abc", &SMALL);
+    let mut frame = pack(b"abc", &small(Mode::Adaptive));
     let offset = frame.len() as u64;
     assert_eq!(unpack(b"hello"), Err(Error::WrongMagicNumber { offset: 0 }));
     assert_eq!(unpack(b""), Err(Error::Truncated("a magic number")));
@@ -275,60 +346,93 @@ fn what_is_not_a_frame_is_named_with_its_offset() {
 
 #[test]
 fn another_model_is_refused_even_for_stored_blocks() {
-    let frame = pack(b"abc", &SMALL);
-    let refusal = decompress(&frame, &mut a_or_b(), None, &mut |_| true);
-    let (expected, actual) = ("64626c".to_owned(), "f1f1f1".to_owned());
-    assert_eq!(refusal, Err(Error::ModelMismatch { expected, actual }));
+    for mode in MODES {
+        let frame = pack(b"abc", &small(mode));
+        let refusal = decompress(&frame, &mut a_or_b(), None, &mut |_| true);
+        let (expected, actual) = ("64626c".to_owned(), "f1f1f1".to_owned());
+        assert_eq!(refusal, Err(Error::ModelMismatch { expected, actual }));
+    }
 }
 
 #[test]
 fn headers_that_break_a_rule_are_refused() {
-    let is_invalid = |frame: &[u8]| matches!(unpack(frame), Err(Error::InvalidHeader(_)));
-    assert_eq!(
-        unpack(b"\xAC\x4C\x41dbl\x00"),
-        Err(Error::UnsupportedVersion(2))
-    );
-    assert!(is_invalid(b"\xAC\x4C\x01dbl\x00"), "version 0");
-    assert!(is_invalid(b"\xAC\x4C\x31dbl\x00"), "reserved bit 4");
-    assert!(is_invalid(b"\xAC\x4C\x29dbl\x00"), "reserved bit 3");
-    assert!(is_invalid(b"\xAC\x4C\x23dbl\x00\x00"), "no lane length");
-    assert!(
-        is_invalid(b"\xAC\x4C\x23dbl\x81\x80\x80\x08\x00"),
-        "lane length 2^24 + 1"
-    );
-    assert!(is_invalid(b"\xAC\x4C\x21dbl\x80\x00"), "padded number");
-    assert!(
-        is_invalid(b"\xAC\x4C\x25dbl\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01\x00"),
-        "2^63"
-    );
-    assert!(
-        is_invalid(b"\xAC\x4C\x21dbl\x81\x80\x80\x08\x00\x00\x00\x00\x00"),
-        "too long a block"
-    );
-    assert!(
-        is_invalid(b"\xAC\x4C\x21dbl\x02\x02\x00\x00\x00\x00ab"),
-        "coded, but not shorter"
-    );
+    let broken: [(&[u8], &str); 8] = [
+        (b"\xAC\x4C\x01dbl\x00", "version 0"),
+        (b"\xAC\x4C\x31dbl\x00", "reserved bit 4"),
+        (b"\xAC\x4C\x23dbl\x00\x00", "no lane length"),
+        (
+            b"\xAC\x4C\x23dbl\x81\x80\x80\x08\x00",
+            "lane length 2^24 + 1",
+        ),
+        (b"\xAC\x4C\x21dbl\x80\x00", "padded number"),
+        (
+            b"\xAC\x4C\x25dbl\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x01\x00",
+            "2^63",
+        ),
+        (
+            b"\xAC\x4C\x21dbl\x81\x80\x80\x08\x00\x00\x00\x00\x00",
+            "too long a block",
+        ),
+        (
+            b"\xAC\x4C\x21dbl\x02\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F\x00\x00\x00\x00ab",
+            "a coded length of 2^63 - 1",
+        ),
+    ];
+    for mode in MODES {
+        for (frame, rule) in broken {
+            let frame = in_mode(mode, frame);
+            assert!(
+                matches!(unpack(&frame), Err(Error::InvalidHeader(_))),
+                "{rule}"
+            );
+            assert_eq!(inspect(&frame).map(|_| ()), unpack(&frame).map(|_| ()));
+        }
+        let newer = in_mode(mode, b"\xAC\x4C\x41dbl\x00");
+        assert_eq!(unpack(&newer), Err(Error::UnsupportedVersion(2)));
+    }
+}
+
+#[test]
+fn a_coded_payload_that_is_empty_or_not_shorter_than_its_content_is_refused() {
+    let field = |mode, field: u8| {
+        let frame = [b"\xAC\x4C\x21dbl\x02", &[field][..], b"\0\0\0\0abcdef"].concat();
+        unpack(&in_mode(mode, &frame))
+    };
+    // Static: the length itself; adaptive: twice the length, plus 1 without the network.
+    for (mode, broken) in [(Mode::Static, &[2, 3][..]), (Mode::Adaptive, &[1, 4, 5, 6])] {
+        for &number in broken {
+            assert!(
+                matches!(field(mode, number), Err(Error::InvalidHeader(_))),
+                "{mode:?}, {number}"
+            );
+        }
+    }
+    for (mode, valid) in [(Mode::Static, &[0, 1][..]), (Mode::Adaptive, &[0, 2, 3])] {
+        for &number in valid {
+            assert!(
+                !matches!(field(mode, number), Err(Error::InvalidHeader(_))),
+                "{mode:?}, {number}"
+            );
+        }
+    }
 }
 
 #[test]
 fn a_wrong_content_size_is_found_as_soon_as_it_is_exceeded() {
     let too_much = b"\xAC\x4C\x24dbl\x01\x01\x00\x43\xBE\xB7\xE8a\x01\x00\x43\xBE\xB7\xE8a\x00";
     let too_little = b"\xAC\x4C\x25dbl\x02\x01\x00\x43\xBE\xB7\xE8a";
-    assert_eq!(
-        unpack(too_much),
-        Err(Error::ContentSizeMismatch {
-            expected: 1,
-            actual: 2
-        })
-    );
-    assert_eq!(
-        unpack(too_little),
-        Err(Error::ContentSizeMismatch {
-            expected: 2,
-            actual: 1
-        })
-    );
+    for mode in MODES {
+        let (expected, actual) = (1, 2);
+        assert_eq!(
+            unpack(&in_mode(mode, too_much)),
+            Err(Error::ContentSizeMismatch { expected, actual })
+        );
+        let (expected, actual) = (2, 1);
+        assert_eq!(
+            unpack(&in_mode(mode, too_little)),
+            Err(Error::ContentSizeMismatch { expected, actual })
+        );
+    }
 }
 
 #[test]
@@ -336,27 +440,28 @@ fn the_output_limit_holds_with_and_without_a_content_size() {
     let unpack_at_most = |frame: &[u8], limit: u64| {
         decompress(frame, &mut Doubling::default(), Some(limit), &mut |_| true)
     };
-    let single = pack(&text(60), &SMALL);
-    let several = pack(&text(200), &SMALL);
-    let both = [single.clone(), several.clone()].concat();
-    for (frame, len) in [(single, 60), (several, 200), (both, 260)] {
-        assert_eq!(unpack_at_most(&frame, len).unwrap().len() as u64, len);
-        assert_eq!(
-            unpack_at_most(&frame, len - 1),
-            Err(Error::OutputLimit { limit: len - 1 })
-        );
+    for mode in MODES {
+        let single = pack(&text(60), &small(mode));
+        let several = pack(&text(200), &small(mode));
+        let both = [single.clone(), several.clone()].concat();
+        for (frame, len) in [(single, 60), (several, 200), (both, 260)] {
+            assert_eq!(unpack_at_most(&frame, len).unwrap().len() as u64, len);
+            assert_eq!(
+                unpack_at_most(&frame, len - 1),
+                Err(Error::OutputLimit { limit: len - 1 })
+            );
+        }
     }
 }
 
 #[test]
 fn settings_outside_their_limits_are_refused() {
-    for (block_len, lane_len) in [(0, 1), (1, 0), ((1 << 24) + 1, 1), (1, (1 << 24) + 1)] {
-        let settings = Settings {
-            block_len,
-            lane_len,
-        };
-        let refusal = compress(b"", &mut Doubling::default(), &settings, &mut |_| true);
-        assert!(matches!(refusal, Err(Error::InvalidSetting(_))));
+    for mode in MODES {
+        for (block_len, lane_len) in [(0, 1), (1, 0), ((1 << 24) + 1, 1), (1, (1 << 24) + 1)] {
+            let settings = divided(mode, block_len, lane_len);
+            let refusal = compress(b"", &mut Doubling::default(), &settings, &mut |_| true);
+            assert!(matches!(refusal, Err(Error::InvalidSetting(_))));
+        }
     }
 }
 
@@ -365,94 +470,104 @@ fn an_alphabet_that_is_not_of_bytes_is_refused() {
     let mut predictor = Fixed {
         logits: vec![0; 257],
     };
-    let refusal = compress(b"abc", &mut predictor, &SMALL, &mut |_| true);
-    assert!(matches!(refusal, Err(Error::Predictor(_))));
+    for mode in MODES {
+        let refusal = compress(b"abc", &mut predictor, &small(mode), &mut |_| true);
+        assert!(matches!(refusal, Err(Error::Predictor(_))));
+    }
 }
 
 #[test]
 fn progress_rises_to_the_end_and_can_interrupt() {
     let data = text(10_000);
-    let settings = Settings {
-        block_len: 3000,
-        lane_len: 500,
-    };
-    let mut seen = Vec::new();
-    let mut predictor = Doubling::default();
-    let mut note = |done| {
-        seen.push(done);
-        true
-    };
-    let frame = compress(&data, &mut predictor, &settings, &mut note).unwrap();
-    decompress(&frame, &mut predictor, None, &mut note).unwrap();
-    let (compressing, decompressing) = seen.split_at(seen.len() / 2);
-    for seen in [compressing, decompressing] {
-        assert!(seen.is_sorted() && seen.len() > 50);
-        assert_eq!(seen.last(), Some(&10_000));
+    for mode in MODES {
+        let settings = divided(mode, 3000, 500);
+        let mut predictor = Doubling::default();
+        let (mut compressing, mut decompressing) = (Vec::new(), Vec::new());
+        let frame = compress(&data, &mut predictor, &settings, &mut |done| {
+            compressing.push(done);
+            true
+        });
+        let frame = frame.unwrap();
+        let restored = decompress(&frame, &mut predictor, None, &mut |done| {
+            decompressing.push(done);
+            true
+        });
+        assert_eq!(restored.unwrap(), data);
+        for seen in [compressing, decompressing] {
+            assert!(seen.is_sorted() && seen.len() > 50, "{mode:?}: {seen:?}");
+            assert_eq!(seen.last(), Some(&10_000));
+        }
+        let mut stop = |done| done < 5000;
+        let stopped = compress(&data, &mut predictor, &settings, &mut stop);
+        assert_eq!(stopped, Err(Error::Interrupted));
+        let stopped = decompress(&frame, &mut predictor, None, &mut stop);
+        assert_eq!(stopped, Err(Error::Interrupted));
     }
-    let mut stop = |done| done < 5000;
-    let stopped = compress(&data, &mut predictor, &settings, &mut stop);
-    assert_eq!(stopped, Err(Error::Interrupted));
-    assert_eq!(
-        decompress(&frame, &mut predictor, None, &mut stop),
-        Err(Error::Interrupted)
-    );
 }
 
 #[test]
 fn every_truncation_is_an_error() {
-    let frame = pack(&[text(150), noise(30)].concat(), &SMALL);
-    for len in 0..frame.len() {
-        assert!(
-            matches!(unpack(&frame[..len]), Err(Error::Truncated(_))),
-            "cut at {len}"
-        );
+    for mode in MODES {
+        let frame = pack(&[text(150), noise(30)].concat(), &small(mode));
+        for len in 0..frame.len() {
+            assert!(
+                matches!(unpack(&frame[..len]), Err(Error::Truncated(_))),
+                "{mode:?}, cut at {len}"
+            );
+        }
     }
 }
 
-#[test]
-fn ten_thousand_damaged_bytes_give_an_error_or_the_right_bytes() {
-    let settings = Settings {
-        block_len: 64,
-        lane_len: 40,
-    };
-    let data = [text(150), noise(20)].concat();
-    let frame = pack(&data, &settings);
-    let choices = noise(30_000);
+/// Damages one byte after the other at random; returns how often that was noticed.
+fn errors_of_damage(frame: &[u8], data: &[u8], predictor: &mut dyn Predictor) -> usize {
     let mut errors = 0;
-    for choice in choices.chunks_exact(3) {
-        let mut damaged = frame.clone();
+    for choice in noise(30_000).chunks_exact(3) {
+        let mut damaged = frame.to_vec();
         let index = usize::from(u16::from_le_bytes([choice[0], choice[1]])) % frame.len();
         damaged[index] ^= choice[2].max(1);
-        match unpack(&damaged) {
+        match decompress(&damaged, predictor, None, &mut |_| true) {
             Ok(restored) => assert_eq!(restored, data),
             Err(_) => errors += 1,
         }
     }
-    assert!(errors > 9_900, "{errors} of 10,000 noticed");
+    errors
+}
+
+#[test]
+fn ten_thousand_damaged_bytes_give_an_error_or_the_right_bytes() {
+    for mode in MODES {
+        let settings = divided(mode, 64, 40);
+        let data = [text(150), noise(20)].concat();
+        let frame = pack(&data, &settings);
+        let errors = errors_of_damage(&frame, &data, &mut Doubling::default());
+        assert!(errors > 9_900, "{errors} of 10,000 noticed");
+    }
 }
 
 #[test]
 fn a_damaged_block_is_named() {
-    let data = text(200);
-    let mut frame = pack(&data, &SMALL);
-    let last_payload_byte = frame.len() - 2;
-    frame[last_payload_byte] ^= 1;
-    let Err(Error::CorruptedBlock {
-        block,
-        content_offset,
-        content_len,
-        ..
-    }) = unpack(&frame)
-    else {
-        panic!("the damage was not noticed");
-    };
-    assert_eq!((block, content_offset, content_len), (3, 192, 8));
+    let data = [text(192), noise(8)].concat(); // the noise is stored
+    for mode in MODES {
+        let mut frame = pack(&data, &small(mode));
+        let last_payload_byte = frame.len() - 2;
+        frame[last_payload_byte] ^= 1;
+        let Err(Error::CorruptedBlock {
+            block,
+            content_offset,
+            content_len,
+            ..
+        }) = unpack(&frame)
+        else {
+            panic!("the damage was not noticed");
+        };
+        assert_eq!((block, content_offset, content_len), (3, 192, 8));
+    }
 }
 
 /// Asks another predictor about one step at a time, whatever it is asked.
-struct OneStep(Doubling);
+struct OneStep<P>(P);
 
-impl Predictor for OneStep {
+impl<P: Predictor> Predictor for OneStep<P> {
     fn alphabet_size(&self) -> usize {
         self.0.alphabet_size()
     }
@@ -481,18 +596,17 @@ impl Predictor for OneStep {
 
 #[test]
 fn how_many_steps_a_call_scores_does_not_change_a_byte() {
-    let data = text(5000);
-    for lane_len in [5000, 700, 33, 10] {
-        let settings = Settings {
-            block_len: 5000,
-            lane_len,
-        };
-        let mut one_step = OneStep(Doubling::default());
-        let stepped = compress(&data, &mut one_step, &settings, &mut |_| true).unwrap();
-        assert_eq!(stepped, pack(&data, &settings));
-        assert_eq!(
-            decompress(&stepped, &mut one_step, None, &mut |_| true).unwrap(),
-            data
-        );
+    for mode in MODES {
+        for lane_len in [5000, 700, 33, 10] {
+            let settings = divided(mode, 5000, lane_len);
+            let data = text(5000);
+            let stepped = round_trip(&data, &settings, &mut OneStep(Doubling::default()));
+            assert_eq!(stepped, pack(&data, &settings));
+            let data = ruled(5000);
+            let stepped = round_trip(&data, &settings, &mut OneStep(Rule::default()));
+            let whole = round_trip(&data, &settings, &mut Rule::default());
+            assert_eq!(stepped, whole);
+            assert_eq!(inspect(&whole).unwrap()[0].blocks_without_network, 0);
+        }
     }
 }

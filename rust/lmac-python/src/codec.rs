@@ -3,6 +3,7 @@
 use lmac_core::block::Progress;
 use lmac_core::codec::{self, Settings};
 use lmac_core::error::Result;
+use lmac_core::frame::Mode;
 use lmac_core::predictor::Predictor;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -15,17 +16,23 @@ use crate::watch::{Failure, Watch};
 
 /// Compresses `data` to one frame.
 #[pyfunction]
-#[pyo3(signature = (data, predictor, *, block_len, lane_len, progress=None))]
+#[pyo3(signature = (data, predictor, *, adaptive, block_len, lane_len, progress=None))]
 pub fn compress<'py>(
     data: &Bound<'py, PyAny>,
     predictor: &Bound<'py, PyAny>,
-    block_len: usize,
-    lane_len: usize,
+    adaptive: bool,
+    block_len: Option<usize>,
+    lane_len: Option<usize>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let content = bytes_of(data)?;
     let content = content.as_bytes();
     let settings = Settings {
+        mode: if adaptive {
+            Mode::Adaptive
+        } else {
+            Mode::Static
+        },
         block_len,
         lane_len,
     };
@@ -76,8 +83,10 @@ where
 pub struct FrameInfo {
     /// The first bytes of the model's content id.
     model_id: Vec<u8>,
-    /// Length of a lane.
-    lane_len: usize,
+    /// Whether symbols are coded by a mixture of the model and what the content itself has shown.
+    adaptive: bool,
+    /// The lane length that the header states, if any.
+    lane_len: Option<usize>,
     /// The content size that the header states, if any.
     content_size: Option<u64>,
     /// Length of the content of all blocks.
@@ -90,6 +99,8 @@ pub struct FrameInfo {
     blocks: u64,
     /// How many of them are stored as they are.
     stored_blocks: u64,
+    /// How many of them are coded without the model.
+    blocks_without_network: u64,
 }
 
 /// Reads the headers of all frames in `data`, without a model and without decoding.
@@ -103,6 +114,7 @@ impl From<codec::FrameInfo> for FrameInfo {
     fn from(info: codec::FrameInfo) -> Self {
         Self {
             model_id: info.model_id.to_vec(),
+            adaptive: info.mode == Mode::Adaptive,
             lane_len: info.lane_len,
             content_size: info.content_size,
             content_len: info.content_len,
@@ -110,6 +122,7 @@ impl From<codec::FrameInfo> for FrameInfo {
             payload_len: info.payload_len,
             blocks: info.blocks,
             stored_blocks: info.stored_blocks,
+            blocks_without_network: info.blocks_without_network,
         }
     }
 }

@@ -31,10 +31,6 @@ mod _core {
     use crate::model::{ContextHasher, Executor, Model};
 
     #[pymodule_export]
-    const DEFAULT_BLOCK_LEN: usize = lmac_core::codec::DEFAULT_BLOCK_LEN;
-    #[pymodule_export]
-    const DEFAULT_LANE_LEN: usize = lmac_core::frame::DEFAULT_LANE_LEN;
-    #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "the name Python gives to versions")]
     const __version__: &str = env!("CARGO_PKG_VERSION");
 }

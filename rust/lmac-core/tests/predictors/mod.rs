@@ -96,3 +96,70 @@ impl Predictor for Fixed {
         Ok(())
     }
 }
+
+/// Knows a rule that no statistics find: three of four bytes are a hash of the three before them.
+#[derive(Debug, Default)]
+pub struct Rule {
+    /// The last three symbols of each lane.
+    lanes: Vec<u32>,
+    pub advanced_steps: usize,
+}
+
+impl Rule {
+    /// The logit of the byte that the rule expects: 2^9.6 times as likely as any other.
+    const LOGIT: i16 = 153;
+
+    fn expected(last: u32) -> u8 {
+        (last.wrapping_mul(0x9E37_79B1) >> 24) as u8
+    }
+
+    fn after(last: u32, symbol: u8) -> u32 {
+        (last << 8 | u32::from(symbol)) & 0xFF_FFFF
+    }
+
+    /// Content that follows the rule where chance lets it: `chance` has two random bytes for each.
+    pub fn content(chance: &[u8]) -> Vec<u8> {
+        let mut last = 0;
+        let follow = |chance: &[u8]| {
+            let symbol = match chance[0] % 4 {
+                0 => chance[1],
+                _ => Self::expected(last),
+            };
+            last = Self::after(last, symbol);
+            symbol
+        };
+        chance.chunks_exact(2).map(follow).collect()
+    }
+}
+
+impl Predictor for Rule {
+    fn alphabet_size(&self) -> usize {
+        ALPHABET_SIZE
+    }
+
+    fn model_id(&self) -> ModelId {
+        let mut id = [0; 32];
+        id[..4].copy_from_slice(b"rule");
+        ModelId(id)
+    }
+
+    fn start(&mut self, lanes: usize) -> Result<()> {
+        self.lanes = vec![0; lanes];
+        Ok(())
+    }
+
+    fn advance(&mut self, symbols: &[u16], steps: usize, logits: &mut [i16]) -> Result<()> {
+        self.advanced_steps += steps;
+        let mut rows = logits.chunks_exact_mut(ALPHABET_SIZE);
+        for (last, symbols) in self.lanes.iter_mut().zip(symbols.chunks_exact(steps)) {
+            for (&symbol, row) in symbols.iter().zip(&mut rows) {
+                if let Ok(symbol) = u8::try_from(symbol) {
+                    *last = Self::after(*last, symbol);
+                }
+                row.fill(0);
+                row[usize::from(Self::expected(*last))] = Self::LOGIT;
+            }
+        }
+        Ok(())
+    }
+}

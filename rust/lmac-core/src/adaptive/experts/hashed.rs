@@ -1,0 +1,146 @@
+//! The hashed contexts: under each, what its cells have seen at the node.
+//!
+//! Format: docs/adaptive.md, "Slots".
+
+use super::Node;
+use crate::adaptive::bit_history;
+use crate::adaptive::contexts::{self, Context};
+use crate::adaptive::logistic::rough_stretch;
+use crate::adaptive::past::Past;
+use crate::adaptive::slots::{Address, Cell, Slots};
+
+pub(in crate::adaptive) const CONTEXTS: usize = contexts::COUNT;
+
+/// What a context says: its probability, and its bit history's meaning.
+pub(in crate::adaptive) const INPUTS_EACH: usize = 2;
+
+pub(in crate::adaptive) const INPUTS: usize = CONTEXTS * INPUTS_EACH;
+
+/// Buckets that one symbol can use.
+const BUCKETS_PER_SYMBOL: usize = 2 * CONTEXTS;
+
+/// 48 MiB.
+const MAX_BUCKETS: usize = 3 << 18;
+
+/// A meaning goes this part of the way, `2^-MEANING_SHIFT`, towards each bit.
+const MEANING_SHIFT: u32 = 7;
+
+/// Meanings before anything is learned, in 2^-16.
+pub(in crate::adaptive) fn prior() -> [u16; 256] {
+    std::array::from_fn(|history| bit_history::prior(history as u8) as u16)
+}
+
+pub(in crate::adaptive) struct Hashed {
+    contexts: Vec<Box<dyn Context>>,
+    slots: Slots,
+    /// For the symbol at hand, by context.
+    hashes: [u32; CONTEXTS],
+    addresses: [Address; CONTEXTS],
+    buckets: [usize; CONTEXTS],
+    cells: [Cell; CONTEXTS],
+    /// By context: the probability of a 1 after each history, in 2^-32.
+    meanings: [[u32; 256]; CONTEXTS],
+}
+
+impl Hashed {
+    pub(in crate::adaptive) fn new(
+        content_len: usize,
+        lanes: usize,
+        meanings: &[[u16; 256]; CONTEXTS],
+    ) -> Self {
+        Self {
+            contexts: contexts::all(lanes),
+            slots: Slots::new((content_len * BUCKETS_PER_SYMBOL).min(MAX_BUCKETS)),
+            hashes: [0; CONTEXTS],
+            addresses: [Address::default(); CONTEXTS],
+            buckets: [0; CONTEXTS],
+            cells: [Cell::default(); CONTEXTS],
+            meanings: meanings.map(|meanings| meanings.map(|meaning| u32::from(meaning) << 16)),
+        }
+    }
+
+    /// The meanings as they are now, in 2^-16.
+    pub(in crate::adaptive) fn meanings(&self) -> [[u16; 256]; CONTEXTS] {
+        self.meanings
+            .map(|meanings| meanings.map(|meaning| (meaning >> 16) as u16))
+    }
+
+    /// Looks up all contexts before a symbol.
+    #[inline(always)]
+    pub(in crate::adaptive) fn begin_symbol(&mut self, past: &Past<'_>) {
+        for (index, context) in self.contexts.iter_mut().enumerate() {
+            self.hashes[index] = context.hash(past);
+            self.addresses[index] = self.slots.address(self.hashes[index]);
+            self.slots.prefetch(self.addresses[index]);
+        }
+    }
+
+    /// Finds the buckets that `begin_symbol` or `begin_second_nibble` asked the memory for.
+    #[inline(always)]
+    pub(in crate::adaptive) fn find_buckets(&mut self) {
+        for (bucket, &address) in self.buckets.iter_mut().zip(&self.addresses) {
+            *bucket = self.slots.find(address);
+        }
+    }
+
+    /// Asks the memory for both buckets that the second nibble can have, one bit before it.
+    #[inline(always)]
+    pub(in crate::adaptive) fn expect_second_nibble(&mut self, node: Node) {
+        for (&address, &context) in self.addresses.iter().zip(&self.hashes) {
+            for bit in 0..2 {
+                let nibble = node.child(bit).index;
+                let second = address.second(context, nibble);
+                self.slots.prefetch(second);
+            }
+        }
+    }
+
+    /// Looks up all contexts again, with the first nibble.
+    #[inline(always)]
+    pub(in crate::adaptive) fn begin_second_nibble(&mut self, node: Node) {
+        for (address, &context) in self.addresses.iter_mut().zip(&self.hashes) {
+            *address = address.second(context, node.index);
+        }
+    }
+
+    /// Learns the symbol that followed `past`.
+    #[inline(always)]
+    pub(in crate::adaptive) fn learn(&mut self, past: &Past<'_>, symbol: u8) {
+        for context in &mut self.contexts {
+            context.learn(past, symbol);
+        }
+    }
+
+    /// What all contexts say, and how many know anything.
+    #[inline(always)]
+    pub(in crate::adaptive) fn predict(&mut self, node: Node, inputs: &mut [i32; INPUTS]) -> usize {
+        let place = node.in_nibble();
+        let mut known = 0;
+        let (inputs, _) = inputs.as_chunks_mut::<INPUTS_EACH>();
+        for (index, inputs) in inputs.iter_mut().enumerate() {
+            let cell = self.slots.cell(self.buckets[index], place);
+            self.cells[index] = cell;
+            known += usize::from(cell.count() > 0);
+            let meaning = self.meanings[index][cell.history() as usize];
+            *inputs = [
+                rough_stretch(cell.probability()),
+                rough_stretch(meaning >> 16),
+            ];
+        }
+        known
+    }
+
+    #[inline(always)]
+    pub(in crate::adaptive) fn update(&mut self, node: Node, bit: u32) {
+        let place = node.in_nibble();
+        for index in 0..CONTEXTS {
+            let cell = self.cells[index];
+            let meaning = &mut self.meanings[index][cell.history() as usize];
+            let mirror = bit.wrapping_neg();
+            let distance = *meaning ^ mirror;
+            *meaning = (distance - (distance >> MEANING_SHIFT)) ^ mirror;
+            self.slots
+                .set_cell(self.buckets[index], place, cell.after(bit));
+        }
+    }
+}

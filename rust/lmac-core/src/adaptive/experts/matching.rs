@@ -1,0 +1,192 @@
+//! The match model: finds where the last symbols occurred before, anywhere in the block, and
+//! expects what followed there.
+//!
+//! Format: docs/adaptive.md, "Matches".
+
+use super::{Expert, Node, centred};
+use crate::adaptive::chance::Chance;
+use crate::adaptive::logistic::stretch;
+use crate::adaptive::past::{Past, hash};
+use crate::adaptive::slots::prefetch;
+
+const INPUTS: usize = 2;
+
+/// The chances follow the last few hundred bits.
+const CHANCE_LIMIT: u32 = 250;
+
+/// The initial chances count as learned from so many bits.
+const PRIOR_COUNT: u32 = 10;
+
+/// Entries of a table at most: 4 MiB each.
+const MAX_ENTRIES: usize = 1 << 20;
+
+/// Symbols that must agree for a match, long ones tried first.
+const MIN_LENS: [u32; 2] = [8, 5];
+
+/// Lengths beyond this are not told apart.
+const MAX_LEN: u32 = 65_535;
+
+/// Length classes.
+pub(in crate::adaptive) const CLASSES: usize = 16;
+
+/// That a match is right, before anything is learned, in 2^-16.
+pub(in crate::adaptive) fn prior(class: usize) -> u16 {
+    (65_536 - 65_536 / (4 + 2 * class * class)) as u16
+}
+
+/// One lane's match.
+#[derive(Clone, Copy, Default)]
+struct Match {
+    /// Where the expected symbol stands in the content.
+    position: usize,
+    /// How many symbols before it agree with the last ones; 0: no match.
+    len: u32,
+}
+
+pub(in crate::adaptive) struct Matching {
+    lanes: Vec<Match>,
+    /// By hash of the last symbols: where the next one stands, plus 1.
+    tables: [Vec<u32>; MIN_LENS.len()],
+    /// By class of the length: that the expected bit is right.
+    chances: [Chance; CLASSES],
+    /// The symbol that the match promised before the first bit.
+    promised: Option<u8>,
+    /// The same with a leading 1, until a bit contradicts it; 0 if there is none.
+    expected: u32,
+    class: usize,
+}
+
+impl Matching {
+    pub(in crate::adaptive) fn new(
+        content_len: usize,
+        lanes: usize,
+        chances: &[u16; CLASSES],
+    ) -> Self {
+        let entries = content_len.clamp(1, MAX_ENTRIES).next_power_of_two();
+        Self {
+            lanes: vec![Match::default(); lanes],
+            tables: MIN_LENS.map(|_| vec![0; entries]),
+            chances: chances.map(|chance| Chance::new(chance.into(), PRIOR_COUNT)),
+            promised: None,
+            expected: 0,
+            class: 0,
+        }
+    }
+
+    /// The chances as they are now, in 2^-16.
+    pub(in crate::adaptive) fn chances(&self) -> [u16; CLASSES] {
+        self.chances.map(|chance| chance.probability() as u16)
+    }
+
+    /// Gets the memory of `begin_symbol` ready.
+    #[inline(always)]
+    pub(in crate::adaptive) fn prefetch(&self, past: &Past<'_>) {
+        for (&min_len, table) in MIN_LENS.iter().zip(&self.tables) {
+            prefetch(table, entry_of(past, min_len, table.len()));
+        }
+    }
+
+    /// Looks at the match of the lane before its next symbol.
+    pub(in crate::adaptive) fn begin_symbol(
+        &mut self,
+        past: &Past<'_>,
+        is_known: impl Fn(usize) -> bool,
+    ) {
+        self.look_up(past);
+        let found = self.lanes[past.lane];
+        (self.promised, self.expected, self.class) = (None, 0, 0);
+        if found.len > 0 && is_known(found.position) {
+            let promised = past.content[found.position];
+            self.promised = Some(promised);
+            self.expected = 256 | u32::from(promised);
+            self.class = class_of(found.len);
+        }
+    }
+
+    /// Class of the match's length; 0 if there is none.
+    #[inline(always)]
+    pub(in crate::adaptive) fn class(&self) -> usize {
+        self.class
+    }
+
+    /// Learns the symbol that the lane had.
+    #[inline(always)]
+    pub(in crate::adaptive) fn learn(&mut self, lane: usize, symbol: u8) {
+        let found = &mut self.lanes[lane];
+        if self.promised == Some(symbol) {
+            found.len = (found.len + 1).min(MAX_LEN);
+            found.position += 1;
+        } else {
+            found.len = 0;
+        }
+    }
+
+    /// Remembers where the lane is, and looks for a match if it has none.
+    #[inline(always)]
+    fn look_up(&mut self, past: &Past<'_>) {
+        let found = &mut self.lanes[past.lane];
+        for (&min_len, table) in MIN_LENS.iter().zip(&mut self.tables) {
+            if past.position - past.start < min_len as usize {
+                continue;
+            }
+            let entry = entry_of(past, min_len, table.len());
+            let candidate = std::mem::replace(&mut table[entry], past.position as u32 + 1) as usize;
+            if found.len == 0 && candidate > 0 {
+                let len = common_len(past, candidate - 1);
+                if len >= min_len {
+                    let position = candidate - 1;
+                    *found = Match { position, len };
+                }
+            }
+        }
+    }
+}
+
+impl Expert<INPUTS> for Matching {
+    #[inline(always)]
+    fn predict(&mut self, node: Node) -> [i32; INPUTS] {
+        let Some(bit) = node.bit_of(self.expected) else {
+            (self.expected, self.class) = (0, 0);
+            return [0; INPUTS];
+        };
+        let right = self.chances[self.class].probability();
+        let sign = 2 * bit as i32 - 1;
+        [sign * stretch(right), sign * centred(right)]
+    }
+
+    #[inline(always)]
+    fn update(&mut self, node: Node, bit: u32) {
+        if let Some(expected) = node.bit_of(self.expected) {
+            self.chances[self.class].update(u32::from(expected == bit), CHANCE_LIMIT);
+        }
+    }
+}
+
+/// The entry of the last `min_len` symbols.
+#[inline(always)]
+fn entry_of(past: &Past<'_>, min_len: u32, entries: usize) -> usize {
+    hash(min_len, past.last(min_len)) as usize & (entries - 1)
+}
+
+/// How many symbols before `candidate` agree with the last ones, up to 32.
+fn common_len(past: &Past<'_>, candidate: usize) -> u32 {
+    let limit = 32.min(candidate).min(past.position - past.start);
+    (0..limit)
+        .take_while(|&back| {
+            past.content[candidate - 1 - back] == past.content[past.position - 1 - back]
+        })
+        .count() as u32
+}
+
+fn class_of(len: u32) -> usize {
+    match len {
+        0..=15 => (len / 2) as usize + 1,
+        16..=23 => 9,
+        24..=31 => 10,
+        32..=63 => 11,
+        64..=127 => 12,
+        128..=511 => 13,
+        512..=2047 => 14,
+        _ => 15,
+    }
+}

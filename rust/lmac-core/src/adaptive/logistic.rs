@@ -1,0 +1,120 @@
+//! The logistic domain: `stretch(p) = ln(p / (1 - p))` and its inverse `squash`, by table.
+//!
+//! Probabilities are those of a 1 bit, integers in `1 ..= 65_535`, in units of 2^-16. Stretched
+//! probabilities are integers in `-STRETCH_LIMIT ..= STRETCH_LIMIT`, in units of 1/512 nat.
+//! Both tables come from one geometric sequence in 62-bit fixed point, at compile time.
+//!
+//! Format: docs/adaptive.md, "Logistic domain".
+
+/// Bits of a probability.
+pub(super) const PROBABILITY_BITS: u32 = 16;
+
+/// The greatest stretched probability, in 1/512 nat: just below 12 nats.
+pub(super) const STRETCH_LIMIT: i32 = 12 * 512 - 1;
+
+const STEPS: usize = 12 * 512;
+const ONE: u128 = 1 << 62;
+/// `floor(2^62 * e^(-1/512))`
+const DECAY: u128 = 4_602_687_609_541_841_169;
+
+/// `squash` by its argument in steps of 4, from 0; each entry is the value in the middle.
+static SQUASH: [u16; STEPS / 4] = {
+    let mut table = [0; STEPS / 4];
+    let mut odds = ONE; // e^(-x) at x = step / 512
+    let mut step = 0;
+    while step < STEPS {
+        if step % 4 == 2 {
+            let probability =
+                ((ONE << PROBABILITY_BITS) + u128::midpoint(ONE, odds)) / (ONE + odds);
+            table[step / 4] = if probability > 65_535 {
+                65_535
+            } else {
+                probability as u16
+            };
+        }
+        odds = (odds * DECAY) >> 62;
+        step += 1;
+    }
+    table
+};
+
+/// `stretch` of `(first + stride * index) / 2^bits`: the first step of odds at most the smaller
+/// side's, with the sign of the larger side.
+const fn stretch_table<const LEN: usize>(first: u128, stride: u128, bits: u32) -> [i16; LEN] {
+    let mut table = [0; LEN];
+    let mut odds = ONE;
+    let mut step = 0;
+    let mut below = LEN / 2;
+    while below > 0 {
+        below -= 1;
+        let numerator = first + stride * below as u128;
+        while step < STRETCH_LIMIT && odds * ((1 << bits) - numerator) > numerator * ONE {
+            odds = (odds * DECAY) >> 62;
+            step += 1;
+        }
+        table[below] = -step as i16;
+        let above = LEN - below - (first != 0) as usize;
+        if above < LEN {
+            table[above] = step as i16;
+        }
+    }
+    table
+}
+
+/// By probability.
+static STRETCH: [i16; 1 << PROBABILITY_BITS] = stretch_table(0, 1, PROBABILITY_BITS);
+
+/// By the upper 12 bits of a probability: the value in the middle.
+static ROUGH_STRETCH: [i16; 4096] = stretch_table(1, 2, 13);
+
+/// `ln(p / (1 - p))` of a probability in `1 ..= 65_535`.
+#[inline(always)]
+pub(super) fn stretch(probability: u32) -> i32 {
+    STRETCH[probability as usize & 0xFFFF].into()
+}
+
+/// The same to 12 bits of the probability: the table is small enough to stay in the cache.
+#[inline(always)]
+pub(super) fn rough_stretch(probability: u32) -> i32 {
+    ROUGH_STRETCH[probability as usize >> 4 & 0xFFF].into()
+}
+
+/// The probability of a stretched one; arguments beyond the limit are clipped.
+#[inline(always)]
+pub(super) const fn squash(x: i32) -> u32 {
+    let magnitude = if x.unsigned_abs() < STRETCH_LIMIT as u32 {
+        x.unsigned_abs()
+    } else {
+        STRETCH_LIMIT as u32
+    };
+    let high = SQUASH[magnitude as usize / 4] as u32;
+    if x < 0 {
+        (1 << PROBABILITY_BITS) - high
+    } else {
+        high
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tables_agree_with_the_formulas() {
+        for probability in 1..65_536_u32 {
+            let p = f64::from(probability) / 65_536.0;
+            let exact = (p / (1.0 - p)).ln() * 512.0;
+            // Coarse entries stand for 16 probabilities; near 2^-4 they differ by 1/4 % of p.
+            assert!(
+                (f64::from(stretch(probability)) - exact).abs() < 2.5,
+                "{probability}"
+            );
+        }
+        for x in -STRETCH_LIMIT..=STRETCH_LIMIT {
+            let exact = 65_536.0 / (1.0 + (-f64::from(x) / 512.0).exp());
+            let error = (f64::from(squash(x)) - exact).abs();
+            assert!(error < 0.6 + 0.004 * exact.min(65_536.0 - exact), "{x}");
+            assert_eq!(squash(x) + squash(-x), 65_536 + u32::from(x == 0) * 128);
+        }
+    }
+}

@@ -1,0 +1,415 @@
+//! The adaptive layer: a symbol's eight bits, each predicted by many experts and one mixer.
+//!
+//! A language model knows the language and nothing of the file; simple statistics know the file
+//! and nothing else. Here the network's frequencies become, bit by bit, one expert among several
+//! that learn as they go: the symbols after a hashed context (`hashed.rs`; the contexts
+//! are in `contexts/`), the longest match (`matching.rs`), the mere frequency of symbols (`order_zero.rs`).
+//! A mixer that learns whom to believe (`mixer.rs`) makes one probability of what they say, and
+//! curves that learn how right it is correct it (`refinement.rs`). All of it is integer arithmetic,
+//! on tables made by integer arithmetic, and the same on every machine.
+//!
+//! One `Mixture` serves all lanes of a block, in the order (step, lane): what it learns in one
+//! lane, it knows in all of them.
+//!
+//! Format: docs/adaptive.md.
+
+// All that a bit passes through is inlined into one function for each instruction set.
+#![allow(clippy::inline_always)]
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+mod bit_history;
+mod chance;
+mod contexts;
+mod experts;
+mod initial;
+mod logistic;
+mod mixer;
+mod node;
+mod past;
+mod refinement;
+mod slots;
+
+#[cfg(target_arch = "x86_64")]
+use crate::executor::InstructionSet;
+use crate::frequency::FrequencyTable;
+use crate::lanes::Lanes;
+use crate::range_coder::{PayloadError, RangeDecoder, RangeEncoder};
+use experts::Expert;
+use experts::hashed::{self, Hashed};
+use experts::matching::{self, Matching};
+use experts::network::{self, Network};
+use experts::order_zero::OrderZero;
+pub use initial::Initial;
+use logistic::squash;
+use mixer::{Arithmetic, Portable, WEIGHT_ONE, WeightSet};
+use node::Node;
+use past::{Past, hash};
+use refinement::Refinement;
+
+/// Where the inputs of the mixer come from: the contexts, the match, the network, order 0, and a
+/// constant.
+const MATCHING: usize = hashed::INPUTS;
+const NETWORK: usize = MATCHING + 2;
+const ORDER_ZERO: usize = NETWORK + 2;
+const CONSTANT: usize = ORDER_ZERO + 1;
+const INPUTS: usize = (CONSTANT + 1).next_multiple_of(8);
+
+/// Weight sets of the first layer, and how many values their contexts have.
+const SETS: usize = 5;
+const SET_VALUES: [usize; SETS] = [
+    matching::CLASSES,
+    network::CLASSES * 256,
+    256,
+    256,
+    (hashed::CONTEXTS + 1) * 8,
+];
+
+/// How many values of a set's context begin with the same weights, and how many such groups there
+/// are: one for every class of match, sureness, and number of contexts known.
+const GROUP_VALUES: [usize; SETS] = [1, 256, 256, 256, 8];
+const GROUPS: [usize; SETS] = {
+    let mut groups = [0; SETS];
+    let mut set = 0;
+    while set < SETS {
+        groups[set] = SET_VALUES[set] / GROUP_VALUES[set];
+        set += 1;
+    }
+    groups
+};
+
+/// The sets' outputs, padded.
+const OUTPUTS: usize = 8;
+
+/// The learning rate of the first layer, in 2^-16, falls from the first to the last.
+const FIRST_RATE: i32 = 1500;
+const LAST_RATE: i32 = 300;
+const RATE_DECAY: u32 = 18;
+
+/// The learning rate of the last set.
+const OUTPUT_RATE: i32 = 150;
+
+/// The state of a block's adaptive coding.
+pub struct Mixture {
+    lanes: Lanes,
+    /// Where the next symbol of each lane stands in the content.
+    positions: Vec<usize>,
+    content: Vec<u8>,
+    hashed: Hashed,
+    matching: Matching,
+    order_zero: OrderZero,
+    sets: [WeightSet<INPUTS>; SETS],
+    last_set: WeightSet<OUTPUTS>,
+    refinement: Refinement,
+    /// The first layer's rate, with 16 more bits of fraction.
+    rate: i32,
+    /// Whether the processor has AVX2, and may use it.
+    #[cfg(target_arch = "x86_64")]
+    has_avx2: bool,
+    /// Inputs that are silenced, for experiments.
+    left_out: std::ops::Range<usize>,
+}
+
+/// A symbol under way.
+struct Moment<'a> {
+    network: Network<'a>,
+    sureness: usize,
+    /// The two symbols before.
+    previous: [usize; 2],
+    node: Node,
+    inputs: [i32; INPUTS],
+    outputs: [i32; OUTPUTS],
+}
+
+impl Mixture {
+    /// Knows nothing yet of a block's content.
+    #[must_use]
+    pub fn new(lanes: Lanes, has_network: bool) -> Self {
+        Self::beginning_with(&Initial::of_format(has_network), lanes)
+    }
+
+    /// Begins with other values than the format's: to find those.
+    #[must_use]
+    pub fn beginning_with(initial: &Initial, lanes: Lanes) -> Self {
+        let content_len = lanes.content_len();
+        let mut last_initial = [0; OUTPUTS];
+        last_initial[..SETS].fill(WEIGHT_ONE * 2 / 10);
+        let curves = (content_len * 8).next_power_of_two().clamp(1 << 8, 1 << 16);
+        Self {
+            lanes,
+            positions: (0..lanes.count()).map(|lane| lanes.start(lane)).collect(),
+            content: vec![0; content_len],
+            hashed: Hashed::new(content_len, lanes.count(), &initial.meanings),
+            matching: Matching::new(content_len, lanes.count(), &initial.chances),
+            order_zero: OrderZero::new(),
+            sets: std::array::from_fn(|set| {
+                WeightSet::new(&initial.weights[set], GROUP_VALUES[set])
+            }),
+            last_set: WeightSet::new(&[last_initial], 256),
+            refinement: Refinement::new(curves),
+            rate: FIRST_RATE << 16,
+            #[cfg(target_arch = "x86_64")]
+            has_avx2: std::arch::is_x86_feature_detected!("avx2")
+                && InstructionSet::from_environment() == Ok(InstructionSet::Avx2),
+            left_out: 0..0,
+        }
+    }
+
+    /// Silences an expert, by its name in `expert_names`: to see what it is worth.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such expert.
+    pub fn leave_out(&mut self, expert: &str) {
+        let names = Self::expert_names();
+        let index = names.iter().position(|&name| name == expert);
+        let index = index.expect("an expert's name");
+        let context = index.min(hashed::CONTEXTS) * hashed::INPUTS_EACH;
+        self.left_out = match index.saturating_sub(hashed::CONTEXTS) {
+            0 if index < hashed::CONTEXTS => context..context + hashed::INPUTS_EACH,
+            0 => MATCHING..NETWORK,
+            1 => NETWORK..ORDER_ZERO,
+            _ => ORDER_ZERO..CONSTANT,
+        };
+    }
+
+    /// The names of all experts.
+    #[must_use]
+    pub fn expert_names() -> Vec<&'static str> {
+        let others = ["match", "network", "order 0"];
+        contexts::NAMES.into_iter().chain(others).collect()
+    }
+
+    /// What it has learned that another mixture can begin with; weights are those of the groups'
+    /// means.
+    #[must_use]
+    pub fn learned(&self) -> Initial {
+        Initial {
+            weights: std::array::from_fn(|set| self.sets[set].group_means(GROUP_VALUES[set])),
+            meanings: self.hashed.meanings(),
+            chances: self.matching.chances(),
+        }
+    }
+
+    /// Codes the next symbol of a lane; `table` is the network's prediction, if there is one.
+    #[inline]
+    pub fn encode(
+        &mut self,
+        lane: usize,
+        symbol: u8,
+        table: Option<&FrequencyTable>,
+        encoder: &mut RangeEncoder,
+    ) {
+        let mut bits = Encoding { encoder, symbol };
+        let Ok(_) = self.code(lane, table, &mut bits);
+    }
+
+    /// Decodes the next symbol of a lane.
+    ///
+    /// # Errors
+    ///
+    /// `TooShort` when the payload has no more bytes for what follows.
+    #[inline]
+    pub fn decode(
+        &mut self,
+        lane: usize,
+        table: Option<&FrequencyTable>,
+        decoder: &mut RangeDecoder<'_>,
+    ) -> Result<u8, PayloadError> {
+        self.code(lane, table, decoder)
+    }
+
+    fn code<B: Bits>(
+        &mut self,
+        lane: usize,
+        table: Option<&FrequencyTable>,
+        bits: &mut B,
+    ) -> Result<u8, B::Error> {
+        #[cfg(target_arch = "x86_64")]
+        if self.has_avx2 {
+            // SAFETY: the processor has AVX2.
+            return unsafe { self.code_avx2(lane, table, bits) };
+        }
+        self.code_with::<Portable, B>(lane, table, bits)
+    }
+
+    /// The same code, compiled for 256-bit vectors.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn code_avx2<B: Bits>(
+        &mut self,
+        lane: usize,
+        table: Option<&FrequencyTable>,
+        bits: &mut B,
+    ) -> Result<u8, B::Error> {
+        self.code_with::<avx2::Avx2, B>(lane, table, bits)
+    }
+
+    #[inline(always)]
+    fn code_with<A: Arithmetic, B: Bits>(
+        &mut self,
+        lane: usize,
+        table: Option<&FrequencyTable>,
+        bits: &mut B,
+    ) -> Result<u8, B::Error> {
+        let mut moment = self.begin_symbol(lane, Network::new(table));
+        for _ in 0..3 {
+            self.code_bit::<A, B>(&mut moment, bits)?;
+        }
+        self.hashed.expect_second_nibble(moment.node);
+        self.code_bit::<A, B>(&mut moment, bits)?;
+        self.hashed.begin_second_nibble(moment.node);
+        self.hashed.find_buckets();
+        for _ in 0..4 {
+            self.code_bit::<A, B>(&mut moment, bits)?;
+        }
+        let symbol = moment.node.index as u8;
+        self.end_symbol(lane, symbol);
+        Ok(symbol)
+    }
+
+    #[inline(always)]
+    fn begin_symbol<'a>(&mut self, lane: usize, network: Network<'a>) -> Moment<'a> {
+        let past = Past::new(
+            &self.content,
+            self.lanes.start(lane),
+            self.positions[lane],
+            lane,
+        );
+        self.matching.prefetch(&past);
+        self.hashed.begin_symbol(&past);
+        let previous = [past.back(1).into(), past.back(2).into()];
+        let (lanes, positions) = (&self.lanes, &self.positions);
+        let is_known = |position| position < positions[lanes.lane_at(position)];
+        self.matching.begin_symbol(&past, is_known);
+        let sureness = network.sureness();
+        self.hashed.find_buckets();
+        let mut inputs = [0; INPUTS];
+        inputs[CONSTANT] = 256;
+        Moment {
+            sureness,
+            network,
+            previous,
+            node: Node::ROOT,
+            inputs,
+            outputs: [0; OUTPUTS],
+        }
+    }
+
+    #[inline(always)]
+    fn code_bit<A: Arithmetic, B: Bits>(
+        &mut self,
+        moment: &mut Moment<'_>,
+        bits: &mut B,
+    ) -> Result<(), B::Error> {
+        let probability = self.predict::<A>(moment);
+        let bit = bits.code(moment.node, probability)?;
+        self.update::<A>(moment, bit);
+        moment.node = moment.node.child(bit);
+        Ok(())
+    }
+
+    /// The probability that the next bit is 1, in `1 ..= 65_535`.
+    #[inline(always)]
+    fn predict<A: Arithmetic>(&mut self, moment: &mut Moment<'_>) -> u32 {
+        let Moment { node, inputs, .. } = moment;
+        let node = *node;
+        self.refinement
+            .prefetch(self.curve(moment.previous, node.child(0)));
+        let (of_contexts, of_others) = inputs.split_first_chunk_mut().expect("INPUTS is more");
+        let known = self.hashed.predict(node, of_contexts);
+        let others = |index: usize| index - MATCHING;
+        of_others[others(MATCHING)..others(NETWORK)].copy_from_slice(&self.matching.predict(node));
+        of_others[others(NETWORK)..others(ORDER_ZERO)]
+            .copy_from_slice(&moment.network.predict(node));
+        of_others[others(ORDER_ZERO)..others(CONSTANT)]
+            .copy_from_slice(&self.order_zero.predict(node));
+        moment.inputs[self.left_out.clone()].fill(0);
+
+        let [previous, before] = moment.previous;
+        let values = [
+            self.matching.class(),
+            moment.sureness * 256 + previous,
+            node.index as usize,
+            before,
+            known * 8 + node.bits_left as usize - 1,
+        ];
+        for (index, set) in self.sets.iter_mut().enumerate() {
+            moment.outputs[index] = set.mix::<A>(values[index], &moment.inputs);
+        }
+        let mixed = self.last_set.mix::<A>(node.index as usize, &moment.outputs);
+        let curve = self.curve(moment.previous, node);
+        let refined = self.refinement.refine(curve, mixed);
+        ((squash(mixed) + refined) >> 1).clamp(1, 65_535)
+    }
+
+    #[inline(always)]
+    fn update<A: Arithmetic>(&mut self, moment: &mut Moment<'_>, bit: u32) {
+        let node = moment.node;
+        self.hashed.update(node, bit);
+        self.matching.update(node, bit);
+        self.order_zero.update(node, bit);
+        let rate = (self.rate >> 16).max(LAST_RATE);
+        self.rate -= self.rate >> RATE_DECAY;
+        for set in &mut self.sets {
+            set.update::<A>(&moment.inputs, bit, rate);
+        }
+        self.last_set.update::<A>(&moment.outputs, bit, OUTPUT_RATE);
+        self.refinement.update(bit);
+    }
+
+    /// The curve of the two symbols before, at a node; those of siblings are neighbours.
+    #[inline(always)]
+    fn curve(&self, previous: [usize; 2], node: Node) -> usize {
+        let context = (previous[1] << 8 | previous[0]) as u64;
+        let pair = hash(node.index >> 1, context) as usize;
+        (pair << 1 | node.index as usize & 1) & (self.refinement.curves() - 1)
+    }
+
+    #[inline(always)]
+    fn end_symbol(&mut self, lane: usize, symbol: u8) {
+        let past = Past::new(
+            &self.content,
+            self.lanes.start(lane),
+            self.positions[lane],
+            lane,
+        );
+        self.hashed.learn(&past, symbol);
+        self.content[self.positions[lane]] = symbol;
+        self.positions[lane] += 1;
+        self.matching.learn(lane, symbol);
+    }
+}
+
+/// Where bits go to or come from.
+trait Bits {
+    type Error;
+
+    /// Codes the bit at a node; `probability` is that of a 1.
+    fn code(&mut self, node: Node, probability: u32) -> Result<u32, Self::Error>;
+}
+
+struct Encoding<'a> {
+    encoder: &'a mut RangeEncoder,
+    symbol: u8,
+}
+
+impl Bits for Encoding<'_> {
+    type Error = std::convert::Infallible;
+
+    #[inline(always)]
+    fn code(&mut self, node: Node, probability: u32) -> Result<u32, Self::Error> {
+        let bit = u32::from(self.symbol) >> (node.bits_left - 1) & 1;
+        self.encoder.encode_bit(bit, probability);
+        Ok(bit)
+    }
+}
+
+impl Bits for RangeDecoder<'_> {
+    type Error = PayloadError;
+
+    #[inline(always)]
+    fn code(&mut self, _node: Node, probability: u32) -> Result<u32, PayloadError> {
+        self.decode_bit(probability)
+    }
+}

@@ -1,0 +1,186 @@
+//! `Slots`: the statistics of hashed contexts, in one table of fixed size.
+//!
+//! A *bucket* is one cache line: a check and the 15 *cells* of the binary tree of a nibble. A
+//! context owns two buckets a symbol, one for each nibble; they lie in one page of 4 KiB, so that
+//! the second costs no other look-up of an address. A cell predicts one bit in two ways: by a
+//! probability of its own with a count, and by a bit history whose meaning is learned
+//! (`bit_history.rs`). A bucket is looked for at two places; if it is at neither, it takes over the
+//! one whose first cell has seen less.
+//!
+//! Format: docs/adaptive.md, "Slots".
+
+use super::bit_history;
+
+/// The cells of a nibble's tree, and the check before them.
+const BUCKET_LEN: usize = 16;
+const BUCKET_BYTES: usize = 4 * BUCKET_LEN;
+
+/// The second nibble's bucket is one of as many as the first one's.
+const PAGE_BUCKETS: usize = 64;
+
+/// The count of a cell stops here: its probability follows the last few hundred bits.
+const COUNT_LIMIT: u32 = 127;
+
+/// The statistics of one context at one node of the tree: `probability: 16 | count: 8 | history: 8`
+/// from the most significant bit. The probability is stored minus one half, so that zero is empty.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Cell(u32);
+
+impl Cell {
+    /// That the next bit is 1, in `0 ..= 65_535`.
+    #[inline(always)]
+    pub(super) fn probability(self) -> u32 {
+        (self.0 >> 16) ^ 0x8000
+    }
+
+    /// How many bits it has seen, up to the limit.
+    #[inline(always)]
+    pub(super) fn count(self) -> u32 {
+        (self.0 >> 8) & 0xFF
+    }
+
+    #[inline(always)]
+    pub(super) fn history(self) -> u8 {
+        self.0 as u8
+    }
+
+    /// The cell after it has seen `bit`.
+    #[inline(always)]
+    #[must_use]
+    pub(super) fn after(self, bit: u32) -> Self {
+        let count = self.count();
+        // What is left to the bit's probability: to 0 or to 65,535, which is the same upside down.
+        let mirror = bit.wrapping_neg() & 0xFFFF;
+        let distance = self.probability() ^ mirror;
+        let moved = distance - ((distance * RATES[count as usize]) >> 16);
+        let probability = moved ^ mirror ^ 0x8000;
+        let count = count + u32::from(count < COUNT_LIMIT);
+        let history = u32::from(bit_history::next(self.history(), bit));
+        Self(probability << 16 | count << 8 | history)
+    }
+}
+
+/// `floor(2^16 / (count + 1.6))`
+static RATES: [u32; 256] = {
+    let mut rates = [0; 256];
+    let mut count = 0;
+    while count < rates.len() {
+        rates[count] = (5 << 16) / (5 * count as u32 + 8);
+        count += 1;
+    }
+    rates
+};
+
+/// Where a context's bucket is looked for, and how it is recognised.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Address {
+    bucket: usize,
+    check: u32,
+}
+
+impl Address {
+    /// The place of the same context's second nibble, after the first one (with a leading 1).
+    #[inline(always)]
+    pub(super) fn second(self, context: u32, nibble: u32) -> Self {
+        let hash = (context ^ nibble.wrapping_mul(0x9E37_79B1)).wrapping_mul(0x2C1B_3C6D);
+        let page = self.bucket / PAGE_BUCKETS * PAGE_BUCKETS;
+        Self {
+            bucket: page + (hash >> 26) as usize,
+            check: check_of(hash),
+        }
+    }
+}
+
+/// All buckets.
+pub(super) struct Slots {
+    /// Zeroed by the allocator: a page that is never touched costs nothing.
+    words: Vec<u32>,
+    /// Where the first bucket begins: at a cache line.
+    first: usize,
+    /// A multiple of `PAGE_BUCKETS`.
+    buckets: u32,
+}
+
+impl Slots {
+    /// Makes at least `buckets` buckets, all empty.
+    pub(super) fn new(buckets: usize) -> Self {
+        let buckets = buckets.max(1).next_multiple_of(PAGE_BUCKETS);
+        let words = vec![0_u32; (buckets + 1) * BUCKET_LEN];
+        let first = words.as_ptr().align_offset(BUCKET_BYTES).min(BUCKET_LEN);
+        Self {
+            words,
+            first,
+            buckets: buckets as u32,
+        }
+    }
+
+    /// The place of a context's first nibble.
+    #[inline(always)]
+    pub(super) fn address(&self, hash: u32) -> Address {
+        let bucket = ((u64::from(hash) * u64::from(self.buckets)) >> 32) as usize;
+        Address {
+            bucket,
+            check: check_of(hash),
+        }
+    }
+
+    /// Asks the memory for a bucket that may be needed soon.
+    #[inline(always)]
+    pub(super) fn prefetch(&self, address: Address) {
+        prefetch(&self.words, self.first + address.bucket * BUCKET_LEN);
+    }
+
+    /// Finds or makes the bucket at an address; returns where it begins.
+    #[inline(always)]
+    pub(super) fn find(&mut self, address: Address) -> usize {
+        let Address { bucket, check } = address;
+        let [home, other] = [bucket, bucket ^ 1].map(|bucket| self.first + bucket * BUCKET_LEN);
+        if self.words[home] == check {
+            return home;
+        }
+        if self.words[other] == check {
+            return other;
+        }
+        let seen = |bucket: usize| Cell(self.words[bucket + 1]).count();
+        let loser = if seen(home) <= seen(other) {
+            home
+        } else {
+            other
+        };
+        self.words[loser..loser + BUCKET_LEN].fill(0);
+        self.words[loser] = check;
+        loser
+    }
+
+    /// A cell of a bucket; `node`, in `1 ..= 15`, is the nibble so far with a leading 1.
+    #[inline(always)]
+    pub(super) fn cell(&self, bucket: usize, node: usize) -> Cell {
+        Cell(self.words[bucket + node])
+    }
+
+    /// Replaces a cell.
+    #[inline(always)]
+    pub(super) fn set_cell(&mut self, bucket: usize, node: usize, cell: Cell) {
+        self.words[bucket + node] = cell.0;
+    }
+}
+
+/// Never 0, the check of an empty bucket.
+#[inline(always)]
+fn check_of(hash: u32) -> u32 {
+    hash & 0xFF_FFFF | 1 << 24
+}
+
+/// Asks the processor for an element that will be needed soon; does nothing where it cannot.
+#[inline(always)]
+pub(super) fn prefetch<T>(elements: &[T], index: usize) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let element = elements.as_ptr().wrapping_add(index);
+        // SAFETY: a prefetch may be given any address; it never faults.
+        unsafe { _mm_prefetch(element.cast(), _MM_HINT_T0) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (elements, index);
+}
