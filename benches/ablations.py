@@ -1,0 +1,151 @@
+"""What each decision of the exact architecture is worth, by training small models that differ in one thing.
+
+    python benches/ablations.py CORPUS [VARIANT...]
+
+``CORPUS`` holds ``train/*.tar.xz`` and ``valid.tar.xz``. Every variant sees the same samples in the same
+order (same seed), and is validated on the same held-out text. Prints one row of a table for each; the
+rows of the last run, and what was concluded, are in docs/ablations.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+from torch import Tensor
+
+from lmac.lab import model, train
+from lmac.lab.architecture import Architecture, Context
+from lmac.lab.data import Sampler, Source, read_sources
+from lmac.lab.settings import Settings
+
+BASE = Architecture(width=128, layers=2, heads=2, hidden=512, window=128, context_rows_log2=14)
+SETTINGS = Settings(steps=500, batch=24, sample_steps=256, matrix_rate=4e-3, other_rate=4e-3, warmup_steps=50, validations=1)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One difference from the base: in the shape, in the settings, or in a piece of the module."""
+
+    meaning: str
+    shape: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any] = field(default_factory=dict)
+    patches: dict[str, Any] = field(default_factory=dict)  # names in lmac.lab.model or lmac.lab.train
+
+
+def contexts(text: str) -> dict[str, Any]:
+    """Shape with these contexts."""
+    return {"contexts": tuple(map(Context.parse, text.split()))}
+
+
+def identity(x: Tensor) -> Tensor:
+    """In place of a rounding."""
+    return x
+
+
+def rms_norm(x: Tensor) -> Tensor:
+    """Divides by the root mean square, in the units of the module's own norm."""
+    return torch.clamp(model.nearest(16 * x / x.square().mean(-1, keepdim=True).clamp_min(1).sqrt()), -127, 127)
+
+
+def relu_feed_forward(block: model.Block, x: Tensor) -> Tensor:
+    """Without the square."""
+    gate = torch.clamp(block.up(model.norm(x)), 0, 255)
+    return block.down(torch.clamp(model.half_up(gate / 4), max=255))
+
+
+class FloatLinear(model.Linear):
+    """Weights of any value."""
+
+    def integers(self) -> tuple[Tensor, Tensor]:
+        """Weights as they are, and the shift of the units alone."""
+        difference = torch.full_like(self.weight[:, :1], self.units[0] - self.units[1])
+        return self.weight, difference
+
+
+def smooth_exp2(difference: Tensor) -> Tensor:
+    """Without table and rounding."""
+    return 255 * torch.exp2(difference * (-1 / 16))
+
+
+def adamw(matrices: list[Tensor], rate: float, decay: float) -> torch.optim.Optimizer:
+    """In place of Muon."""
+    return torch.optim.AdamW(matrices, lr=rate, betas=(0.9, 0.98), weight_decay=decay)
+
+
+FLOAT = {"nearest": identity, "half_up": identity, "Linear": FloatLinear, "exp2_weights": smooth_exp2}
+
+VARIANTS = {
+    "base": Variant("the architecture of docs/exact-transformer.md, 2 layers of width 128"),
+    "float": Variant("nothing rounded: real weights, activations and softmax", patches=FLOAT),
+    "weights-127": Variant("weights in -127..127 (`vpmaddubsw` could saturate)", patches={"MAX_WEIGHT": 127}),
+    "rms-norm": Variant("norm by root mean square instead of mean magnitude", patches={"norm": rms_norm}),
+    "relu": Variant("ReLU instead of its square", patches={"Block.feed_forward": relu_feed_forward}),
+    "no-contexts": Variant("no hashed contexts", contexts("")),
+    "n2-n4": Variant("contexts n2 n3 n4 only", contexts("n2 n3 n4")),
+    "no-words": Variant("contexts without w1 and w2", contexts("n2 n3 n4 n5 n6 n8")),
+    "no-bigram": Variant("contexts without n2", contexts("n3 n4 n5 n6 n8 w1 w2")),
+    "rows-2^13": Variant("half the rows in each table", {"context_rows_log2": 13}),
+    "rows-2^15": Variant("twice the rows", {"context_rows_log2": 15}),
+    "rows-2^15-dim-16": Variant("twice the rows of half the length: the same memory", {"context_rows_log2": 15, "context_dim": 16}),
+    "heads-1": Variant("one head", {"heads": 1, "head_dim": 128}),
+    "heads-4": Variant("four heads of 32", {"heads": 4, "head_dim": 32}),
+    "window-64": Variant("attention over 64 positions", {"window": 64}),
+    "adamw": Variant("AdamW for the matrices instead of Muon", patches={"train.Muon": adamw}),
+    "table-rate-third": Variant("a third of the learning rate for the tables", settings={"table_rate": 1e-2}),
+}
+
+
+@contextlib.contextmanager
+def patched(patches: dict[str, Any]) -> Iterator[None]:
+    """Replaces names of lmac.lab.model (or, with the prefix ``train.``, of lmac.lab.train) for a while."""
+    with contextlib.ExitStack() as stack:
+        for name, value in patches.items():
+            module = "lmac.lab." if name.startswith("train.") else "lmac.lab.model."
+            stack.enter_context(mock.patch(module + name, value))
+        yield
+
+
+def measure(variant: Variant, sources: list[Source], held_out: list[Source], steps: int) -> tuple[float, float, float]:
+    """Trains it; returns bits per byte, million multiply-adds a byte, and KB/s of training."""
+    torch.compiler.reset()
+    architecture, settings = replace(BASE, **variant.shape), replace(SETTINGS, steps=steps, **variant.settings)
+    cpu = torch.device("cpu")
+    with patched(variant.patches):
+        run = train.Training(architecture, settings, cpu)
+        sampler = Sampler(sources, None, settings.sample_steps, architecture.alphabet_size, cpu, settings.seed)
+        run.step(*sampler.sample(settings.batch))  # compiles
+        began = time.monotonic()
+        for _ in range(steps - 1):
+            run.step(*sampler.sample(settings.batch))
+        rate = (steps - 1) * settings.batch * settings.sample_steps / (time.monotonic() - began)
+        return train.validation_bits(run.model, held_out, cpu), architecture.multiply_adds() / 1e6, rate / 1e3
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("corpus", type=Path)
+    parser.add_argument("variants", nargs="*", choices=[[], *VARIANTS], metavar="VARIANT", help=", ".join(VARIANTS))
+    parser.add_argument("--steps", type=int, default=SETTINGS.steps)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads())
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    sources = read_sources(sorted((arguments.corpus / "train").iterdir()))
+    held_out = read_sources([arguments.corpus / "valid.tar.xz"])
+    show: Callable[[str], None] = lambda line: print(line, flush=True)  # noqa: E731
+    show("| variant | difference | bits per byte | M multiply-adds | KB/s |\n|---|---|---|---|---|")
+    for name in arguments.variants or VARIANTS:
+        bits, cost, rate = measure(VARIANTS[name], sources, held_out, arguments.steps)
+        show(f"| {name} | {VARIANTS[name].meaning} | {bits:.4f} | {cost:.2f} | {rate:.1f} |")
+
+
+if __name__ == "__main__":
+    main()
