@@ -5,6 +5,8 @@
 //!
 //! Format: docs/adaptive.md, "Initial values".
 
+use std::sync::LazyLock;
+
 use super::experts::hashed::CONTEXTS;
 use super::experts::matching::CLASSES;
 use super::{GROUPS, INPUTS, SETS};
@@ -29,9 +31,9 @@ pub struct Initial {
 impl Initial {
     /// Those of the format, with or without a network.
     #[must_use]
-    pub fn of_format(has_network: bool) -> Self {
-        let [with, without] = Self::from_bytes(BYTES);
-        if has_network { with } else { without }
+    pub fn of_format(has_network: bool) -> &'static Self {
+        static BOTH: LazyLock<[Initial; 2]> = LazyLock::new(|| Initial::from_bytes(BYTES));
+        &BOTH[usize::from(!has_network)]
     }
 
     /// Reads those with and those without a network.

@@ -18,36 +18,65 @@ pub(super) const WEIGHT_LIMIT: i32 = 4 * WEIGHT_ONE - 1;
 /// Weight vectors for the values of one context.
 pub(super) struct WeightSet<const INPUTS: usize> {
     vectors: Vec<[i32; INPUTS]>,
+    /// Whether a value has its initial weights: it gets them when it is first met, so that a short
+    /// message does not wait for thousands that it never meets.
+    is_ready: Vec<bool>,
+    /// What groups of `group_values` values in a row begin with.
+    initial: Vec<[i32; INPUTS]>,
+    group_values: usize,
     /// The vector used last, and what it said, in 1/512 nat.
     selected: usize,
     output: i32,
 }
 
 impl<const INPUTS: usize> WeightSet<INPUTS> {
-    /// For `group_values` values of the context in a row, the weights of one of `groups`.
-    pub(super) fn new(groups: &[[i32; INPUTS]], group_values: usize) -> Self {
-        let vectors = groups.iter().flat_map(|group| vec![*group; group_values]);
+    /// For `group_values` values of the context in a row, the weights of one of the groups.
+    pub(super) fn new(initial: Vec<[i32; INPUTS]>, group_values: usize) -> Self {
+        let values = initial.len() * group_values;
         Self {
-            vectors: vectors.collect(),
+            vectors: vec![[0; INPUTS]; values],
+            is_ready: vec![false; values],
+            initial,
+            group_values,
             selected: 0,
             output: 0,
         }
     }
 
     /// The mean of the vectors of each group.
-    pub(super) fn group_means(&self, group_values: usize) -> Vec<[i32; INPUTS]> {
-        let mean = |group: &[[i32; INPUTS]]| {
-            std::array::from_fn(|input| {
-                let sum: i64 = group.iter().map(|vector| i64::from(vector[input])).sum();
-                (sum / group.len() as i64) as i32
-            })
+    pub(super) fn group_means(&self) -> Vec<[i32; INPUTS]> {
+        let mean = |group: usize| {
+            let values = group * self.group_values..(group + 1) * self.group_values;
+            let weight_of = |value: usize, input: usize| {
+                if self.is_ready[value] {
+                    self.vectors[value][input]
+                } else {
+                    self.initial[group][input]
+                }
+            };
+            let sum_of = |input| -> i64 {
+                let weights = values
+                    .clone()
+                    .map(|value| i64::from(weight_of(value, input)));
+                weights.sum()
+            };
+            std::array::from_fn(|input| (sum_of(input) / self.group_values as i64) as i32)
         };
-        self.vectors.chunks(group_values).map(mean).collect()
+        (0..self.initial.len()).map(mean).collect()
+    }
+
+    #[cold]
+    fn make_ready(&mut self, value: usize) {
+        self.vectors[value] = self.initial[value / self.group_values];
+        self.is_ready[value] = true;
     }
 
     /// Mixes the inputs by the vector of a value of the context.
     #[inline(always)]
     pub(super) fn mix<A: Arithmetic>(&mut self, value: usize, inputs: &[i32; INPUTS]) -> i32 {
+        if !self.is_ready[value] {
+            self.make_ready(value);
+        }
         self.selected = value;
         let sum = A::dot(&self.vectors[value], inputs);
         self.output = (sum >> 11).clamp(-STRETCH_LIMIT, STRETCH_LIMIT);

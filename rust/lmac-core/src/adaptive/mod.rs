@@ -125,7 +125,7 @@ impl Mixture {
     /// Knows nothing yet of a block's content.
     #[must_use]
     pub fn new(lanes: Lanes, has_network: bool) -> Self {
-        Self::beginning_with(&Initial::of_format(has_network), lanes)
+        Self::beginning_with(Initial::of_format(has_network), lanes)
     }
 
     /// Begins with other values than the format's: to find those.
@@ -143,9 +143,9 @@ impl Mixture {
             matching: Matching::new(content_len, lanes.count(), &initial.chances),
             order_zero: OrderZero::new(),
             sets: std::array::from_fn(|set| {
-                WeightSet::new(&initial.weights[set], GROUP_VALUES[set])
+                WeightSet::new(initial.weights[set].clone(), GROUP_VALUES[set])
             }),
-            last_set: WeightSet::new(&[last_initial], 256),
+            last_set: WeightSet::new(vec![last_initial], 256),
             refinement: Refinement::new(curves),
             rate: FIRST_RATE << 16,
             #[cfg(target_arch = "x86_64")]
@@ -185,7 +185,7 @@ impl Mixture {
     #[must_use]
     pub fn learned(&self) -> Initial {
         Initial {
-            weights: std::array::from_fn(|set| self.sets[set].group_means(GROUP_VALUES[set])),
+            weights: std::array::from_fn(|set| self.sets[set].group_means()),
             meanings: self.hashed.meanings(),
             chances: self.matching.chances(),
         }
