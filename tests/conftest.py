@@ -23,9 +23,16 @@ def tiny_model() -> bytes:
     return TINY_MODEL.read_bytes()
 
 
+@pytest.fixture(scope="session", params=[True, False], ids=["adaptive", "static"])
+def adaptive(request: pytest.FixtureRequest) -> bool:
+    """Both modes: what a test that asks for this (or for ``tiny_codec``) says holds in each of them."""
+    mode: bool = request.param
+    return mode
+
+
 @pytest.fixture(scope="session")
-def tiny_codec(tiny_model: bytes) -> lmac.Codec:
-    return lmac.Codec(tiny_model, threads=1)
+def tiny_codec(tiny_model: bytes, adaptive: bool) -> lmac.Codec:
+    return lmac.Codec(tiny_model, threads=1, adaptive=adaptive)
 
 
 @pytest.fixture(scope="session")

@@ -48,12 +48,26 @@ def test_a_file_is_compressed_beside_itself_and_restored(source: Path, tiny_text
     assert sorted(path.name for path in source.parent.iterdir()) == ["text.txt", "text.txt.lmac"]
 
 
-def test_standard_input_to_standard_output(tiny_text: bytes, tiny_codec: lmac.Codec) -> None:
+def test_standard_input_to_standard_output(tiny_text: bytes, tiny_codec: lmac.Codec, adaptive: bool) -> None:
+    mode = [] if adaptive else ["--no-adaptive"]
     for arguments in ([], ["-"], ["-c"], ["-k", "-T", "1", "--executor", "onnx", "--device", "cpu"]):
-        compressed = run(*arguments, stdin=tiny_text)
+        compressed = run(*mode, *arguments, stdin=tiny_text)
         assert compressed.stdout == tiny_codec.compress(tiny_text)
     assert run("-d", stdin=compressed.stdout).stdout == tiny_text
     assert run("-dc", "-", stdin=compressed.stdout).stdout == tiny_text
+
+
+def test_plain_code_writes_the_same_bytes_as_vector_instructions(
+    tiny_text: bytes, tiny_codec: lmac.Codec, adaptive: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mode = [] if adaptive else ["--no-adaptive"]
+    repeated = b"she sells sea shells by the sea shore; " * 200  # adaptive: without the model
+    for content in (tiny_text, repeated):
+        frame = tiny_codec.compress(content)
+        with monkeypatch.context() as context:
+            context.setenv("LMAC_SIMD", "scalar")
+            assert run(*mode, stdin=content).stdout == frame
+            assert run("-d", stdin=frame).stdout == content
 
 
 def test_several_files_go_on_after_an_error(source: Path, tiny_text: bytes) -> None:
@@ -173,7 +187,8 @@ def test_progress_is_shown_on_a_terminal_only(source: Path) -> None:
 
 def test_interrupting_leaves_nothing_behind(source: Path, tiny_text: bytes) -> None:
     source.write_bytes(tiny_text * 100)
-    with subprocess.Popen([*LMAC, source, "--executor", "onnx", "--device", "cpu"], stderr=subprocess.PIPE) as process:
+    slow = ["--no-adaptive", "--executor", "onnx", "--device", "cpu"]  # what repeats needs no model otherwise
+    with subprocess.Popen([*LMAC, source, *slow], stderr=subprocess.PIPE) as process:
         time.sleep(2.5)
         assert process.poll() is None, "the file is too small to be interrupted"
         process.send_signal(signal.SIGINT)

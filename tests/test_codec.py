@@ -24,24 +24,25 @@ NOISE = random.Random(7).randbytes(5000)
 
 @pytest.mark.parametrize("lane_len", [1, 7, 64])
 @pytest.mark.parametrize("size", [0, 1, 2, 63, 64, 65, 127, 128, 129, 255, 256, 257, 511, 512, 513, 1025])
-def test_sizes_around_every_limit_round_trip(tiny_model: bytes, tiny_text: bytes, size: int, lane_len: int) -> None:
-    codec = lmac.Codec(tiny_model, threads=1, block_len=256, lane_len=lane_len)
+def test_sizes_around_every_limit_round_trip(tiny_model: bytes, tiny_text: bytes, adaptive: bool, size: int, lane_len: int) -> None:
+    codec = lmac.Codec(tiny_model, threads=1, adaptive=adaptive, block_len=256, lane_len=lane_len)
     for content in (tiny_text[:size], NOISE[:size], bytes(size)):
         assert codec.decompress(codec.compress(content)) == content
 
 
-@given(st.binary(max_size=600), st.integers(1, 300), st.integers(1, 300))
-@settings(max_examples=60, deadline=None)
-def test_any_bytes_round_trip_with_any_division(content: bytes, block_len: int, lane_len: int) -> None:
-    codec = lmac.Codec(OrderZero(), block_len=block_len, lane_len=lane_len)
+@given(st.binary(max_size=600), st.booleans(), st.integers(1, 300), st.integers(1, 300))
+@settings(max_examples=100, deadline=None)
+def test_any_bytes_round_trip_with_any_division(content: bytes, adaptive: bool, block_len: int, lane_len: int) -> None:
+    codec = lmac.Codec(OrderZero(), adaptive=adaptive, block_len=block_len, lane_len=lane_len)
     assert codec.decompress(codec.compress(content)) == content
 
 
-@given(st.lists(st.binary(max_size=50), min_size=1, max_size=4))
+@given(st.lists(st.tuples(st.binary(max_size=50), st.booleans()), min_size=1, max_size=4))
 @settings(max_examples=30, deadline=None)
-def test_frames_in_a_row_decompress_to_their_contents_in_a_row(contents: list[bytes]) -> None:
-    codec = lmac.Codec(OrderZero())
-    assert codec.decompress(b"".join(map(codec.compress, contents))) == b"".join(contents)
+def test_frames_of_both_modes_in_a_row_decompress_to_their_contents_in_a_row(parts: list[tuple[bytes, bool]]) -> None:
+    frames = [lmac.Codec(OrderZero(), adaptive=adaptive).compress(content) for content, adaptive in parts]
+    contents = [content for content, _ in parts]
+    assert lmac.Codec(OrderZero()).decompress(b"".join(frames)) == b"".join(contents)
 
 
 def test_noise_costs_at_most_16_bytes(tiny_codec: lmac.Codec) -> None:
@@ -51,6 +52,17 @@ def test_noise_costs_at_most_16_bytes(tiny_codec: lmac.Codec) -> None:
 
 def test_text_that_the_model_knows_shrinks(tiny_codec: lmac.Codec, tiny_text: bytes) -> None:
     assert len(tiny_codec.compress(tiny_text)) < 0.7 * len(tiny_text)
+
+
+def test_what_repeats_needs_no_model(tiny_model: bytes) -> None:
+    text = b"she sells sea shells by the sea shore; " * 300
+    mixed, alone = (lmac.Codec(tiny_model, adaptive=adaptive) for adaptive in (True, False))
+    frame = mixed.compress(text)
+    (info,) = lmac.inspect(frame)
+    assert (info.adaptive, info.blocks_without_network) == (True, 1)
+    assert len(frame) < 400
+    assert len(frame) < len(alone.compress(text)) / 10
+    assert alone.decompress(frame) == text
 
 
 @pytest.mark.parametrize(
@@ -76,15 +88,15 @@ def test_text_is_not_bytes(tiny_codec: lmac.Codec) -> None:
         tiny_codec.compress("text")  # type: ignore[arg-type]
 
 
-def test_the_number_of_threads_changes_nothing(tiny_model: bytes, tiny_text: bytes) -> None:
-    frames = {lmac.Codec(tiny_model, threads=threads, lane_len=500).compress(tiny_text) for threads in (1, 2, 3, None)}
-    assert len(frames) == 1
+def test_the_number_of_threads_changes_nothing(tiny_model: bytes, tiny_text: bytes, adaptive: bool) -> None:
+    codecs = (lmac.Codec(tiny_model, threads=threads, adaptive=adaptive, lane_len=500) for threads in (1, 2, 3, None))
+    assert len({codec.compress(tiny_text) for codec in codecs}) == 1
 
 
-@pytest.mark.parametrize("lane_len", [100, 16384])
-def test_onnx_runtime_writes_the_same_bytes(tiny_model: bytes, tiny_text: bytes, lane_len: int) -> None:
-    native = lmac.Codec(tiny_model, lane_len=lane_len)
-    onnx = lmac.Codec(tiny_model, lane_len=lane_len, executor="onnx", device="cpu")
+@pytest.mark.parametrize("lane_len", [100, None])
+def test_onnx_runtime_writes_the_same_bytes(tiny_model: bytes, tiny_text: bytes, adaptive: bool, lane_len: int | None) -> None:
+    native = lmac.Codec(tiny_model, adaptive=adaptive, lane_len=lane_len)
+    onnx = lmac.Codec(tiny_model, adaptive=adaptive, lane_len=lane_len, executor="onnx", device="cpu")
     frame = native.compress(tiny_text)
     assert onnx.compress(tiny_text) == frame
     assert onnx.decompress(frame) == tiny_text
@@ -97,13 +109,24 @@ def test_the_model_inside_the_package_is_the_default() -> None:
     assert lmac.decompress(frame) == lmac.Codec().decompress(frame) == text
     assert lmac.Codec(executor="onnx", device="cpu").compress(text) == frame
     assert len(lmac.compress(text[:52])) < 52
+    alone = lmac.compress(text, adaptive=False)
+    assert lmac.decompress(alone) == text
+    assert [lmac.inspect(frame)[0].adaptive, lmac.inspect(alone)[0].adaptive] == [True, False]
 
 
-def test_the_frame_names_the_model_and_the_sizes(tiny_codec: lmac.Codec, tiny_text: bytes) -> None:
+def test_the_frame_names_the_model_the_mode_and_the_sizes(tiny_codec: lmac.Codec, tiny_text: bytes, adaptive: bool) -> None:
     frame = tiny_codec.compress(tiny_text)
     (info,) = lmac.inspect(frame)
     assert info.model_id == tiny_codec.model_id[:3]
-    assert (info.content_len, info.frame_len, info.blocks, info.stored_blocks) == (len(tiny_text), len(frame), 1, 0)
+    assert (info.adaptive, info.lane_len, info.content_size) == (adaptive, None, None)
+    assert (info.content_len, info.frame_len) == (len(tiny_text), len(frame))
+    assert (info.blocks, info.stored_blocks, info.blocks_without_network) == (1, 0, 0)
+
+
+def test_the_frame_states_lengths_that_are_not_the_default_ones(tiny_model: bytes, tiny_text: bytes, adaptive: bool) -> None:
+    frame = lmac.Codec(tiny_model, adaptive=adaptive, block_len=1000, lane_len=300).compress(tiny_text)
+    (info,) = lmac.inspect(frame)
+    assert (info.lane_len, info.content_size, info.blocks) == (300, 3000, 3)
 
 
 def test_a_codec_can_be_shared_by_threads(tiny_codec: lmac.Codec, tiny_text: bytes) -> None:
@@ -120,8 +143,8 @@ def test_a_codec_can_be_shared_by_threads(tiny_codec: lmac.Codec, tiny_text: byt
 # Errors
 
 
-def test_another_model_is_refused(tiny_codec: lmac.Codec) -> None:
-    frame = lmac.Codec(OrderZero()).compress(b"text")
+def test_another_model_is_refused(tiny_codec: lmac.Codec, adaptive: bool) -> None:
+    frame = lmac.Codec(OrderZero(), adaptive=adaptive).compress(b"text")
     with pytest.raises(lmac.ModelMismatchError, match="compressed with model 032a11"):
         tiny_codec.decompress(frame)
 
@@ -144,9 +167,9 @@ def test_content_beyond_the_limit_is_refused(tiny_codec: lmac.Codec) -> None:
         tiny_codec.decompress(frame, max_output_size=999)
 
 
-def test_lengths_out_of_range_are_refused(tiny_model: bytes) -> None:
-    for block_len, lane_len in ((0, 1), (1, 0), (2**24 + 1, 1)):
-        codec = lmac.Codec(tiny_model, block_len=block_len, lane_len=lane_len)
+def test_lengths_out_of_range_are_refused(tiny_model: bytes, adaptive: bool) -> None:
+    for block_len, lane_len in ((0, 1), (1, 0), (2**24 + 1, 1), (None, 2**24 + 1)):
+        codec = lmac.Codec(tiny_model, adaptive=adaptive, block_len=block_len, lane_len=lane_len)
         with pytest.raises(ValueError, match="_len must be"):
             codec.compress(b"")
 
@@ -198,21 +221,21 @@ class Broken(OrderZero):
     ],
     ids=["floats", "shape", "range", "nothing"],
 )
-def test_a_predictor_that_breaks_its_contract_is_named(result: Any, message: str) -> None:
+def test_a_predictor_that_breaks_its_contract_is_named(result: Any, message: str, adaptive: bool) -> None:
     with pytest.raises(lmac.PredictorError, match=message):
-        lmac.Codec(Broken(result)).compress(b"text")
+        lmac.Codec(Broken(result), adaptive=adaptive).compress(b"text")
 
 
-def test_an_exception_of_a_predictor_reaches_the_caller_unchanged() -> None:
+def test_an_exception_of_a_predictor_reaches_the_caller_unchanged(adaptive: bool) -> None:
     with pytest.raises(ZeroDivisionError):
-        lmac.Codec(Broken(lambda symbols: 1 // 0)).compress(b"text")
+        lmac.Codec(Broken(lambda symbols: 1 // 0), adaptive=adaptive).compress(b"text")
 
 
-def test_a_predictor_of_another_alphabet_is_refused() -> None:
+def test_a_predictor_of_another_alphabet_is_refused(adaptive: bool) -> None:
     predictor = OrderZero()
     predictor.alphabet_size = 100
     with pytest.raises(lmac.PredictorError):
-        lmac.Codec(predictor).compress(b"text")
+        lmac.Codec(predictor, adaptive=adaptive).compress(b"text")
 
 
 # Progress and interruption
@@ -226,9 +249,9 @@ class Slow(OrderZero):
         return super().advance(symbols)
 
 
-def test_progress_grows_up_to_the_size_of_the_content() -> None:
+def test_progress_grows_up_to_the_size_of_the_content(adaptive: bool) -> None:
     reports: list[int] = []
-    codec = lmac.Codec(Slow(), lane_len=100)
+    codec = lmac.Codec(Slow(), adaptive=adaptive, lane_len=50)
     frame = codec.compress(bytes(2000), progress=reports.append)
     assert len(reports) > 2
     assert reports == sorted(reports)
@@ -238,16 +261,16 @@ def test_progress_grows_up_to_the_size_of_the_content() -> None:
     assert len(reports) > 2
 
 
-def test_an_exception_of_the_progress_function_stops_the_work() -> None:
+def test_an_exception_of_the_progress_function_stops_the_work(adaptive: bool) -> None:
     def stop(done_bytes: int) -> None:
         raise StopAsyncIteration(done_bytes)
 
     with pytest.raises(StopAsyncIteration):
-        lmac.Codec(Slow(), lane_len=100).compress(bytes(2000), progress=stop)
+        lmac.Codec(Slow(), adaptive=adaptive, lane_len=100).compress(bytes(2000), progress=stop)
 
 
-def test_the_native_loop_notices_ctrl_c(tiny_model: bytes, tiny_text: bytes) -> None:
-    codec = lmac.Codec(tiny_model, threads=1)
+def test_the_native_loop_notices_ctrl_c(tiny_model: bytes, tiny_text: bytes, adaptive: bool) -> None:
+    codec = lmac.Codec(tiny_model, threads=1, adaptive=adaptive)
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     with pytest.raises(KeyboardInterrupt):

@@ -12,9 +12,9 @@ def content(tiny_text: bytes) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def frame(tiny_model: bytes, content: bytes) -> bytes:
+def frame(tiny_model: bytes, content: bytes, adaptive: bool) -> bytes:
     """Three blocks with several lanes each, so that every header field occurs."""
-    return lmac.Codec(tiny_model, threads=1, block_len=25, lane_len=10).compress(content)
+    return lmac.Codec(tiny_model, threads=1, adaptive=adaptive, block_len=25, lane_len=10).compress(content)
 
 
 def survives(codec: lmac.Codec, damaged: bytes, content: bytes) -> bool:

@@ -31,7 +31,7 @@ def test_integer_frequencies_cost_almost_nothing_against_the_exact_distribution(
     weights = np.exp2(logits_of(content) / 16)
     probabilities = weights[np.arange(len(content)), list(content)] / weights.sum(1)
     code_length_bits = -np.log2(probabilities).sum()
-    frame = lmac.Codec(lane_len=1 << 24).compress(content)
+    frame = lmac.Codec(adaptive=False, lane_len=1 << 24).compress(content)
     payload_bits = 8 * lmac.inspect(frame)[0].payload_len
     assert payload_bits <= code_length_bits * 1.0002 + 16
 
@@ -48,9 +48,9 @@ def evaluation_files(archive: str) -> dict[str, bytes]:
 
 
 @pytest.mark.skipif(not EVAL.exists(), reason="the evaluation files are not here")
-def test_classic_text_is_restored_and_compressed_better_than_by_xz() -> None:
+def test_classic_text_is_restored_and_compressed_better_than_by_xz(adaptive: bool) -> None:
     texts = evaluation_files("text.tar.xz")
-    codec = lmac.Codec()
+    codec = lmac.Codec(adaptive=adaptive)
     for name, limit in {"alice29.txt": 44_000, "xargs.1": 1_800}.items():
         frame = codec.compress(texts[name])
         assert len(frame) <= limit
@@ -58,9 +58,9 @@ def test_classic_text_is_restored_and_compressed_better_than_by_xz() -> None:
 
 
 @pytest.mark.skipif(not EVAL.exists(), reason="the evaluation files are not here")
-def test_onnx_runtime_writes_the_same_bytes_for_real_files() -> None:
+def test_onnx_runtime_writes_the_same_bytes_for_real_files(adaptive: bool) -> None:
     files = evaluation_files("text.tar.xz") | evaluation_files("json.tar.xz") | evaluation_files("binary.tar.xz")
-    native, onnx = lmac.Codec(), lmac.Codec(executor="onnx")
+    native, onnx = lmac.Codec(adaptive=adaptive), lmac.Codec(adaptive=adaptive, executor="onnx")
     for name in ("xargs.1", "grammar.lsp", "fields.c", "google_maps_api_response.json", "sum"):
         content = files[name][:6000]
         assert native.compress(content) == onnx.compress(content)

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 from .predictor import Predictor
 
 __all__ = [
-    "DEFAULT_BLOCK_LEN",
-    "DEFAULT_LANE_LEN",
     "ContextHasher",
     "CorruptedDataError",
     "Executor",
@@ -27,8 +25,6 @@ __all__ = [
 ]
 
 __version__: Final[str]
-DEFAULT_BLOCK_LEN: Final[int]
-DEFAULT_LANE_LEN: Final[int]
 
 class LmacError(Exception): ...
 class FormatError(LmacError): ...
@@ -40,8 +36,9 @@ def compress(
     data: ReadableBuffer,
     predictor: Predictor,
     *,
-    block_len: int,
-    lane_len: int,
+    adaptive: bool,
+    block_len: int | None,
+    lane_len: int | None,
     progress: Callable[[int], object] | None = None,
 ) -> bytes:
     """Compresses ``data`` to one frame."""
@@ -66,8 +63,11 @@ class FrameInfo:
     def model_id(self) -> bytes:
         """The first bytes of the model's content id."""
     @property
-    def lane_len(self) -> int:
-        """Length of a lane."""
+    def adaptive(self) -> bool:
+        """Whether symbols are coded by a mixture of the model and what the content itself has shown."""
+    @property
+    def lane_len(self) -> int | None:
+        """The lane length that the header states, if any."""
     @property
     def content_size(self) -> int | None:
         """The content size that the header states, if any."""
@@ -86,6 +86,9 @@ class FrameInfo:
     @property
     def stored_blocks(self) -> int:
         """How many of them are stored as they are."""
+    @property
+    def blocks_without_network(self) -> int:
+        """How many of them are coded without the model."""
 
 @final
 class Model:

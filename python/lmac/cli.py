@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     add("-v", "--verbose", action="store_true", help="say how well each file was compressed")
     add("-T", "--threads", type=int, metavar="N", help="use this many threads (default: one per core)")
     add("--model", metavar="FILE", help="use this model instead of the one inside the package")
+    add("--no-adaptive", dest="adaptive", action="store_false", help="compress with the language model alone")
     add("--executor", choices=("auto", "native", "onnx"), default="auto", help="what runs the model; all give the same bytes")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where it runs")
     add("-V", "--version", action="version", version=f"lmac {__version__}")
@@ -79,7 +80,7 @@ class Command:
     @cached_property
     def _codec(self) -> Codec:
         options = self._arguments
-        return Codec(options.model, device=options.device, threads=options.threads, executor=options.executor)
+        return Codec(options.model, device=options.device, threads=options.threads, executor=options.executor, adaptive=options.adaptive)
 
     def run(self, name: str) -> int:
         """Works on one file; returns its exit code."""

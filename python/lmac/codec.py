@@ -29,9 +29,11 @@ class Codec:
         threads: How many the executor may use; ``None`` for one per core. The result does not depend on it.
         executor: ``"native"``, ``"onnx"`` (ONNX Runtime), or ``"auto"``: native except on a GPU. All write the
             same bytes.
-        block_len: Bytes per independent block; larger blocks have more lanes.
+        adaptive: Mix the model with experts that learn from the content, and leave out the model where it does
+            not help: better, and slower than the model alone by a few microseconds a byte.
+        block_len: Bytes per independent block; ``None`` for 2^24 in adaptive mode, 2^20 otherwise.
         lane_len: Bytes per lane, the segments of a block that advance together: longer lanes compress better,
-            more lanes run faster.
+            more lanes run faster. ``None`` for the rule of the mode (docs/format.md).
 
     Raises:
         FormatError: The file is no exact model.
@@ -51,10 +53,12 @@ class Codec:
         device: DeviceName = "auto",
         threads: int | None = None,
         executor: ExecutorName = "auto",
-        block_len: int = _core.DEFAULT_BLOCK_LEN,
-        lane_len: int = _core.DEFAULT_LANE_LEN,
+        adaptive: bool = True,
+        block_len: int | None = None,
+        lane_len: int | None = None,
     ) -> None:
         self._predictor = load_predictor(model, executor, device, threads)
+        self._adaptive = adaptive
         self._block_len = block_len
         self._lane_len = lane_len
         self._lock = threading.RLock()  # the predictor holds the contexts of one call
@@ -79,7 +83,14 @@ class Codec:
             PredictorError: The predictor broke its contract.
         """
         with self._lock:
-            return _core.compress(data, self._predictor, block_len=self._block_len, lane_len=self._lane_len, progress=progress)
+            return _core.compress(
+                data,
+                self._predictor,
+                adaptive=self._adaptive,
+                block_len=self._block_len,
+                lane_len=self._lane_len,
+                progress=progress,
+            )
 
     def decompress(
         self,
@@ -105,25 +116,25 @@ class Codec:
             return _core.decompress(data, self._predictor, max_output_size=max_output_size, progress=progress)
 
 
-def compress(data: ReadableBuffer, *, model: ModelSource = None) -> bytes:
-    """Compresses ``data`` to one frame; see ``Codec.compress``.
+def compress(data: ReadableBuffer, *, model: ModelSource = None, adaptive: bool = True) -> bytes:
+    """Compresses ``data`` to one frame; see ``Codec`` and ``Codec.compress``.
 
     >>> import lmac
     >>> lmac.decompress(lmac.compress(b"once"))
     b'once'
     """
-    return _codec(model).compress(data)
+    return _codec(model, adaptive).compress(data)
 
 
 def decompress(data: ReadableBuffer, *, model: ModelSource = None) -> bytes:
     """Restores what ``compress`` was given; see ``Codec.decompress``."""
-    return _codec(model).decompress(data)
+    return _codec(model, adaptive=True).decompress(data)  # a frame says itself how it was coded
 
 
-def _codec(model: ModelSource) -> Codec:
-    return _default_codec() if model is None else Codec(model)
+def _codec(model: ModelSource, adaptive: bool) -> Codec:
+    return _default_codec(adaptive) if model is None else Codec(model, adaptive=adaptive)
 
 
 @cache
-def _default_codec() -> Codec:
-    return Codec()
+def _default_codec(adaptive: bool) -> Codec:
+    return Codec(adaptive=adaptive)

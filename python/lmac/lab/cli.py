@@ -93,6 +93,7 @@ def _add_eval(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--model", type=Path, help="model file (default: the one inside the package)")
     parser.add_argument("-T", "--threads", type=int, help="threads (default: one per core)")
+    parser.add_argument("--no-adaptive", dest="adaptive", action="store_false", help="use the language model alone")
     parser.set_defaults(run=_eval)
 
 
@@ -102,7 +103,8 @@ def _eval(arguments: argparse.Namespace) -> None:
     from .evaluate import HEADER, evaluate
 
     print(HEADER, flush=True)
-    for row in evaluate(arguments.files, Codec(arguments.model, threads=arguments.threads)):
+    codec = Codec(arguments.model, threads=arguments.threads, adaptive=arguments.adaptive)
+    for row in evaluate(arguments.files, codec):
         print(row, flush=True)
 
 

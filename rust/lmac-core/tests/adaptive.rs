@@ -6,7 +6,7 @@ mod contents;
 mod predictors;
 
 use contents::{noise, text};
-use lmac_core::adaptive::Mixture;
+use lmac_core::adaptive::{Initial, Mixture};
 use lmac_core::codec::{FrameInfo, Settings, compress, decompress, inspect};
 use lmac_core::error::{Error, Result};
 use lmac_core::frame::{FrameHeader, Mode};
@@ -234,6 +234,13 @@ fn every_damaged_bit_gives_an_error_or_the_right_bytes() {
             }
         }
     }
+}
+
+#[test]
+fn the_file_of_initial_values_is_used_up_exactly() {
+    let both = [true, false].map(|has_network| Initial::of_format(has_network).clone());
+    let file = include_bytes!("../src/adaptive/initial.bin");
+    assert_eq!(Initial::to_bytes(&both), file);
 }
 
 /// What a network says of each symbol; it is asked by position in the content.
