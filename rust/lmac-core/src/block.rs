@@ -61,6 +61,18 @@ pub struct Coded<Bytes> {
     pub has_network: bool,
 }
 
+impl<Bytes> Coded<Bytes> {
+    const fn with_network(bytes: Bytes) -> Self {
+        let has_network = true;
+        Self { bytes, has_network }
+    }
+
+    const fn without_network(bytes: Bytes) -> Self {
+        let has_network = false;
+        Self { bytes, has_network }
+    }
+}
+
 /// Codes the content of a block; `None` if the payload would not be shorter than the content.
 ///
 /// In adaptive mode, the network is left out where it does not pay (`NETWORK_PAYS`).
@@ -84,11 +96,11 @@ pub fn encode(
     let coded = match frame.mode {
         Mode::Static => {
             let lanes = frame.lanes(content.len());
-            encode_static(content, lanes, predictor, progress)?
+            Some(encode_static(content, lanes, predictor, progress)?)
         }
         Mode::Adaptive => encode_adaptive(content, frame, predictor, progress)?,
     };
-    Ok(Some(coded).filter(|coded| coded.bytes.len() < content.len()))
+    Ok(coded.filter(|coded| coded.bytes.len() < content.len()))
 }
 
 fn encode_static(
@@ -102,10 +114,7 @@ fn encode_static(
         encoder.encode(table.slot(symbol.into()));
         encoder.written_len() < content.len()
     })?;
-    Ok(Coded {
-        bytes: encoder.finish(),
-        has_network: true,
-    })
+    Ok(Coded::with_network(encoder.finish()))
 }
 
 /// The network pays if it saves one byte in this many. It takes many times as long as all else,
@@ -121,6 +130,7 @@ const SHORT: usize = 1 << 12;
 /// How much of a block is coded twice to see whether the network pays, and in how many pieces.
 const TRIAL_LEN: usize = 1 << 16;
 const TRIAL_PIECES: usize = 4;
+const PIECE_LEN: usize = TRIAL_LEN / TRIAL_PIECES;
 
 /// The part of the progress, 1 in this many, that belongs to coding without the network.
 const PROGRESS_SHARE: u64 = 16;
@@ -130,58 +140,58 @@ fn encode_adaptive(
     frame: &FrameHeader,
     predictor: &mut dyn Predictor,
     progress: &mut Progress<'_>,
-) -> Result<Coded<Vec<u8>>> {
+) -> Result<Option<Coded<Vec<u8>>>> {
     let lanes = frame.lanes(content.len());
     if content.len() <= SHORT {
-        let bytes = encode_with_network(content, lanes, predictor, progress)?;
-        return Ok(Coded {
-            bytes,
-            has_network: true,
-        });
+        let bytes = encode_with_network(content, lanes, content.len(), predictor, progress)?;
+        return Ok(bytes.map(Coded::with_network));
     }
     let share = content.len() as u64 / PROGRESS_SHARE;
     let mut first_progress = |done: u64| progress(done / PROGRESS_SHARE);
     let without = encode_without_network(content, &mut first_progress)?;
-    if without.len() <= content.len() / REDUNDANT {
-        return Ok(Coded {
-            bytes: without,
-            has_network: false,
-        });
-    }
-    if content.len() > 2 * TRIAL_LEN {
-        let pieces: Vec<&[u8]> = content.chunks(content.len() / TRIAL_PIECES).collect();
-        let trial = pieces
-            .iter()
-            .take(TRIAL_PIECES)
-            .flat_map(|piece| &piece[..TRIAL_LEN / TRIAL_PIECES])
-            .copied()
-            .collect::<Vec<u8>>();
-        let without_len = encode_without_network(&trial, &mut |_| true)?.len();
-        let lanes = Lanes::of(trial.len(), TRIAL_LEN / TRIAL_PIECES);
-        let mut trial_progress = |_| progress(share);
-        let with_len = encode_with_network(&trial, lanes, predictor, &mut trial_progress)?.len();
-        if without_len < with_len + TRIAL_LEN / NETWORK_PAYS {
-            return Ok(Coded {
-                bytes: without,
-                has_network: false,
-            });
-        }
+    let worth = without.len().saturating_sub(content.len() / NETWORK_PAYS);
+    if without.len() <= content.len() / REDUNDANT
+        || !trial_pays(content, predictor, &mut |_| progress(share))?
+    {
+        return Ok(Some(Coded::without_network(without)));
     }
     let mut second_progress = |done: u64| progress(share + done - done / PROGRESS_SHARE);
-    let with = encode_with_network(content, lanes, predictor, &mut second_progress)?;
-    let has_network = with.len() + content.len() / NETWORK_PAYS <= without.len();
-    Ok(Coded {
-        bytes: if has_network { with } else { without },
-        has_network,
-    })
+    let with = encode_with_network(content, lanes, worth, predictor, &mut second_progress)?;
+    Ok(Some(match with {
+        Some(bytes) => Coded::with_network(bytes),
+        None => Coded::without_network(without),
+    }))
 }
 
+/// Whether the network may pay for the whole block, judged by a few pieces of it.
+fn trial_pays(
+    content: &[u8],
+    predictor: &mut dyn Predictor,
+    progress: &mut Progress<'_>,
+) -> Result<bool> {
+    if content.len() <= 2 * TRIAL_LEN {
+        return Ok(true);
+    }
+    let places = (0..TRIAL_PIECES).map(|piece| piece * (content.len() / TRIAL_PIECES));
+    let pieces: Vec<&[u8]> = places
+        .map(|place| &content[place..place + PIECE_LEN])
+        .collect();
+    let trial = pieces.concat();
+    let without_len = encode_without_network(&trial, &mut |_| true)?.len();
+    let worth = without_len.saturating_sub(TRIAL_LEN / NETWORK_PAYS);
+    let lanes = Lanes::of(TRIAL_LEN, PIECE_LEN);
+    let with = encode_with_network(&trial, lanes, worth, predictor, progress)?;
+    Ok(with.is_some())
+}
+
+/// `None` if the payload would be longer than `limit`.
 fn encode_with_network(
     content: &[u8],
     lanes: Lanes,
+    limit: usize,
     predictor: &mut dyn Predictor,
     progress: &mut Progress<'_>,
-) -> Result<Vec<u8>> {
+) -> Result<Option<Vec<u8>>> {
     let mut encoder = RangeEncoder::new();
     let mut mixture = Mixture::new(lanes, true);
     encode_each(
@@ -191,10 +201,10 @@ fn encode_with_network(
         progress,
         |lane, symbol, table| {
             mixture.encode(lane, symbol, Some(table), &mut encoder);
-            true
+            encoder.written_len() <= limit
         },
     )?;
-    Ok(encoder.finish())
+    Ok(Some(encoder.finish()).filter(|bytes| bytes.len() <= limit))
 }
 
 fn encode_without_network(content: &[u8], progress: &mut Progress<'_>) -> Result<Vec<u8>> {

@@ -1,6 +1,6 @@
 //! `compress` and `decompress`: bytes to frames of blocks, and back.
 //!
-//! Short content becomes one frame of a single block, whose header costs at most 16 bytes; longer
+//! Short content becomes one frame of a single block, whose headers cost 12 to 18 bytes; longer
 //! content is divided into blocks that are coded independently. A block that does not shrink is
 //! stored. `compress_block` and `decompress_block` do all the work of a block, header included:
 //! a streaming writer or reader needs nothing else but the frame header around them.

@@ -1,8 +1,8 @@
 //! Lossless compression by exact language models.
 //!
 //! From the outside in: [`codec`] makes frames of blocks (headers in [`frame`]), [`block`] codes a
-//! block's symbols, [`frequency`] makes slots of a [`predictor`]'s logits, [`range_coder`] makes
-//! bytes of the slots.
+//! block's symbols in [`lanes`], [`frequency`] makes slots of a [`predictor`]'s logits,
+//! [`adaptive`] makes bits and better probabilities of them, [`range_coder`] makes bytes.
 //!
 //! ```
 //! use lmac_core::codec::{Settings, compress, decompress};

@@ -5,7 +5,7 @@
 //! as they are out of reach of everything but a carry. The carry is added to the bytes already
 //! written: a run of `0xFF` becomes `0x00`, and the byte before it grows by one.
 //!
-//! It knows nothing of probabilities: a slot is a part `start .. start + frequency` of
+//! It does not ask where probabilities come from: a slot is a part `start .. start + frequency` of
 //! `0 .. 2^24`, and `FrequencyTable` (frequency.rs) is where slots come from.
 //!
 //! **Why the range has 64 bits.** Slots are multiples of `range >> 24`, and the rounding down of

@@ -148,7 +148,7 @@ fn the_network_sees_all_of_a_long_block_only_if_it_helps_with_a_part() {
 
     let mut predictor = Doubling::default();
     let frame = compress(&noise(len), &mut predictor, &Settings::default(), &mut ask).unwrap();
-    assert_eq!(predictor.advanced_steps, TRIAL_STEPS);
+    assert!((1..=TRIAL_STEPS).contains(&predictor.advanced_steps)); // as soon as it is hopeless
     assert_eq!(inspect(&frame).unwrap()[0].stored_blocks, 1);
 }
 

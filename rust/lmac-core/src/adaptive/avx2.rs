@@ -32,6 +32,7 @@ impl Arithmetic for Avx2 {
 #[inline]
 #[target_feature(enable = "avx2")]
 fn dot<const INPUTS: usize>(weights: &[i32; INPUTS], inputs: &[i32; INPUTS]) -> i32 {
+    const { assert!(INPUTS.is_multiple_of(WIDTH)) };
     let (weights, _) = weights.as_chunks::<WIDTH>();
     let (inputs, _) = inputs.as_chunks::<WIDTH>();
     let mut sums = _mm256_setzero_si256();
@@ -51,6 +52,7 @@ fn dot<const INPUTS: usize>(weights: &[i32; INPUTS], inputs: &[i32; INPUTS]) -> 
 #[inline]
 #[target_feature(enable = "avx2")]
 fn train<const INPUTS: usize>(weights: &mut [i32; INPUTS], inputs: &[i32; INPUTS], step: i32) {
+    const { assert!(INPUTS.is_multiple_of(WIDTH)) };
     let (weights, _) = weights.as_chunks_mut::<WIDTH>();
     let (inputs, _) = inputs.as_chunks::<WIDTH>();
     let (step, half) = (_mm256_set1_epi32(step), _mm256_set1_epi32(1 << 13));

@@ -89,6 +89,14 @@ const RATE_DECAY: u32 = 18;
 /// The learning rate of the last set.
 const OUTPUT_RATE: i32 = 150;
 
+/// No sum of the mixer overflows: neither `(weight >> 5) * input` over all inputs, nor
+/// `input * step` with the steepest step.
+const _: () = {
+    let limit = logistic::STRETCH_LIMIT as i64;
+    assert!((mixer::WEIGHT_LIMIT as i64 >> 5) * limit * (INPUTS as i64) < 1 << 31);
+    assert!(limit * ((FIRST_RATE as i64) << 5) + (1 << 13) < 1 << 31);
+};
+
 /// The state of a block's adaptive coding.
 pub struct Mixture {
     lanes: Lanes,
@@ -192,6 +200,10 @@ impl Mixture {
     }
 
     /// Codes the next symbol of a lane; `table` is the network's prediction, if there is one.
+    ///
+    /// # Panics
+    ///
+    /// If the lane is complete, or the table is not of 256 symbols.
     #[inline]
     pub fn encode(
         &mut self,
