@@ -19,12 +19,11 @@ from typing import Any
 from unittest import mock
 
 import torch
-from torch import Tensor
-
 from lmac.lab import model, train
 from lmac.lab.architecture import Architecture, Context
 from lmac.lab.data import Sampler, Source, read_sources
 from lmac.lab.settings import Settings
+from torch import Tensor
 
 BASE = Architecture(width=128, layers=2, heads=2, hidden=512, window=128, context_rows_log2=14)
 SETTINGS = Settings(steps=500, batch=24, sample_steps=256, matrix_rate=4e-3, other_rate=4e-3, warmup_steps=50, validations=1)

@@ -1,6 +1,6 @@
 """Makes tests/golden/*.lmac. Run it again only when the format gets a new version (docs/format.md).
 
-``CONTENTS`` says what the good ones hold; all but the last two are what ``Codec(OrderZero(), ...)`` writes.
+``CONTENTS`` says what the good ones hold; all but the last three are what ``Codec(OrderZero(), ...)`` writes.
 """
 
 from __future__ import annotations
@@ -10,42 +10,52 @@ from typing import TypedDict
 
 import lmac
 
+import reference
 from order_zero import OrderZero
 from tiny_model import GOLDEN
 
 
-class Lengths(TypedDict, total=False):
-    """How a frame is divided."""
+class Settings(TypedDict, total=False):
+    """How a frame is coded and divided."""
 
+    adaptive: bool
     block_len: int
     lane_len: int
 
 
 TEXT = b"Peter Piper picked a peck of pickled peppers. A peck of pickled peppers Peter Piper picked. " * 3
 NOISE = random.Random(3).randbytes(100)
+TABLE = b"".join(b"%04d peppers, %03d pecks\n" % (number, number * number % 77) for number in range(200))
 
-WRITTEN: dict[str, tuple[bytes, Lengths]] = {
-    "good-empty": (b"", {}),
-    "good-one-byte": (b"a", {}),
-    "good-text": (TEXT, {}),
-    "good-stored": (NOISE, {}),
-    "good-lanes": (TEXT, {"lane_len": 50}),
-    "good-blocks": (TEXT + NOISE, {"block_len": 100, "lane_len": 50}),
+WRITTEN: dict[str, tuple[bytes, Settings]] = {
+    "good-empty": (b"", {"adaptive": False}),
+    "good-one-byte": (b"a", {"adaptive": False}),
+    "good-text": (TEXT, {"adaptive": False}),
+    "good-stored": (NOISE, {"adaptive": False}),
+    "good-lanes": (TEXT, {"adaptive": False, "lane_len": 50}),
+    "good-blocks": (TEXT + NOISE, {"adaptive": False, "block_len": 100, "lane_len": 50}),
+    "good-adaptive-empty": (b"", {}),
+    "good-adaptive-one-byte": (b"a", {}),
+    "good-adaptive-text": (TEXT, {}),
+    "good-adaptive-lanes": (TEXT, {"lane_len": 50}),
+    "good-adaptive-blocks": (TEXT + NOISE, {"block_len": 100, "lane_len": 50}),
+    "good-adaptive-without-network": (TABLE, {"lane_len": 50}),
 }
 CONTENTS = {name: content for name, (content, _) in WRITTEN.items()}
-CONTENTS |= {"good-concatenated": TEXT + NOISE, "good-unknown-size": TEXT + NOISE}
+CONTENTS |= {"good-concatenated": TEXT + NOISE, "good-unknown-size": TEXT + NOISE, "good-both-modes": TEXT + TEXT}
 
 
 def write(name: str) -> bytes:
     """The frame that lmac writes today for a golden content."""
-    content, lengths = WRITTEN[name]
-    return lmac.Codec(OrderZero(), **lengths).compress(content)
+    content, settings = WRITTEN[name]
+    return lmac.Codec(OrderZero(), **settings).compress(content)
 
 
 def good_frames() -> dict[str, bytes]:
     """Every good frame."""
     frames = {name: write(name) for name in WRITTEN}
     frames["good-concatenated"] = frames["good-text"] + frames["good-stored"]
+    frames["good-both-modes"] = frames["good-text"] + frames["good-adaptive-text"]
     blocks = frames["good-blocks"]  # magic 2, descriptor 1, model id 3, content size 2, lane length 1
     frames["good-unknown-size"] = blocks[:2] + bytes([blocks[2] & ~0b100]) + blocks[3:6] + blocks[8:]
     return frames
@@ -59,7 +69,6 @@ def bad_frames(good: dict[str, bytes]) -> dict[str, bytes]:
         "bad-magic-number": b"\xac\x4d" + text[2:],
         "bad-version": text[:2] + bytes([descriptor & 0b11111 | 2 << 5]) + text[3:],
         "bad-reserved-bit": text[:2] + bytes([descriptor | 0b10000]) + text[3:],
-        "bad-adaptive-bit": text[:2] + bytes([descriptor | 0b1000]) + text[3:],
         "bad-model": text[:3] + bytes([text[3] ^ 1]) + text[4:],
         "bad-long-varint": one[:6] + b"\x81\x00" + one[7:],
         "bad-content-size": blocks[:6] + bytes([blocks[6] ^ 1]) + blocks[7:],
@@ -71,10 +80,36 @@ def bad_frames(good: dict[str, bytes]) -> dict[str, bytes]:
     }
 
 
+def bad_adaptive_frames(frame: bytes) -> dict[str, bytes]:
+    """Adaptive frames that break one rule each, made of a good one of a single block."""
+    reader = reference.Reader(frame)
+    magic_number, descriptor, model_id = reader.take(2), reader.take(1)[0], reader.take(3)
+    content_len, coding, checksum = reader.take_varint(), reader.take_varint(), reader.take(4)
+    payload = frame[reader.position :]
+
+    def with_block(coding: int, checksum: bytes, payload: bytes) -> bytes:
+        return frame[:6] + varint(content_len) + varint(coding) + checksum + payload
+
+    return {
+        "bad-adaptive-reserved-bit": magic_number + bytes([descriptor | 0b10000]) + model_id + frame[6:],
+        "bad-adaptive-coding": with_block(1, checksum, b""),
+        "bad-adaptive-checksum": with_block(coding, bytes([checksum[0] ^ 1]) + checksum[1:], payload),
+        "bad-adaptive-truncated": frame[:-1],
+        "bad-adaptive-short-payload": with_block(coding - 2, checksum, payload[:-1]),
+        "bad-adaptive-long-payload": with_block(coding + 2, checksum, payload + b"\0"),
+    }
+
+
+def varint(value: int) -> bytes:
+    """A number in LEB128."""
+    return bytes([value]) if value < 0x80 else bytes([value & 0x7F | 0x80]) + varint(value >> 7)
+
+
 def main() -> None:
     """Writes all files."""
     good = good_frames()
-    for name, frame in (good | bad_frames(good)).items():
+    bad = bad_frames(good) | bad_adaptive_frames(good["good-adaptive-text"])
+    for name, frame in (good | bad).items():
         (GOLDEN / f"{name}.lmac").write_bytes(frame)
 
 

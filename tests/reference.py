@@ -2,7 +2,8 @@
 
 It exists to keep the document honest and the Rust core with it: what either can decode, both must
 decode, to the same bytes. So it shares nothing with lmac, uses nothing but the standard library,
-and prefers the document's own words and formulas to speed: about 10,000 symbols a second.
+and prefers the document's own words and formulas to speed: about 10,000 symbols a second in static
+mode. Adaptive mode needs docs/adaptive.md as well: `reference_adaptive.py`.
 
 The names are the document's. The sections follow it from the outside in: frames, blocks, lanes,
 frequencies, range coder. Numbers are Python's integers, which have no width; where the document
@@ -15,11 +16,13 @@ says "mod 2^64", so does the code.
 import zlib
 from collections.abc import Iterator
 from itertools import accumulate
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+from reference_adaptive import Mixture
 
 MAGIC_NUMBER = b"\xac\x4c"
 FORMAT_VERSION = 1
-DEFAULT_LANE_LEN = 16_384
+STATIC_LANE_LEN = 16_384
 MAX_LEN = 2**24
 MAX_LANES = 4096
 TOTAL = 2**24
@@ -101,43 +104,59 @@ class Reader:
 # Frames ------------------------------------------------------------------------------------------
 
 
+class Frame(NamedTuple):
+    """What the header of a frame says about its blocks."""
+
+    is_adaptive: bool
+    content_size: int | None
+    lane_len: int | None
+    single_block: bool
+
+
 def decode_frame(reader: Reader, predictor: Predictor) -> bytes:
     """Decodes one frame and returns its content."""
+    frame = decode_frame_header(reader, predictor)
+    content = b""
+    while (block := decode_block(reader, frame, predictor)) is not None:
+        content += block
+        if frame.single_block:
+            break
+    require(frame.content_size in (None, len(content)), "the blocks add up to the content size")
+    return content
+
+
+def decode_frame_header(reader: Reader, predictor: Predictor) -> Frame:
+    """Decodes the header of a frame."""
     require(reader.take(2) == MAGIC_NUMBER, "a frame begins with its magic number")
     descriptor = reader.take(1)[0]
     require(descriptor >> 5 == FORMAT_VERSION, "the format version is 1")
-    require(descriptor & 0b1_1000 == 0, "reserved bits are 0")
+    require(descriptor & 0b1_0000 == 0, "the reserved bit is 0")
     require(reader.take(3) == predictor.model_id[:3], "the model is the writer's")
     content_size = reader.take_varint() if descriptor & 0b100 else None
-    lane_len = reader.take_varint() if descriptor & 0b10 else DEFAULT_LANE_LEN
-    require(1 <= lane_len <= MAX_LEN, "lane_len is between 1 and 2^24")
-    single_block = descriptor & 0b1 != 0
-
-    content = b""
-    while (block := decode_block(reader, lane_len, predictor)) is not None:
-        content += block
-        if single_block:
-            break
-    require(content_size in (None, len(content)), "the blocks add up to the content size")
-    return content
+    lane_len = reader.take_varint() if descriptor & 0b10 else None
+    require(lane_len is None or 1 <= lane_len <= MAX_LEN, "lane_len is between 1 and 2^24")
+    return Frame(descriptor & 0b1000 != 0, content_size, lane_len, descriptor & 0b1 != 0)
 
 
 # Blocks ------------------------------------------------------------------------------------------
 
 
-def decode_block(reader: Reader, lane_len: int, predictor: Predictor) -> bytes | None:
+def decode_block(reader: Reader, frame: Frame, predictor: Predictor) -> bytes | None:
     """Decodes one block and returns its content; None is the end of the frame."""
     content_len = reader.take_varint()
     require(content_len <= MAX_LEN, "content_len is at most 2^24")
     if content_len == 0:
         return None
-    coded_len = reader.take_varint()
-    require(coded_len < content_len, "coded_len is less than content_len")
+    coding = reader.take_varint()
+    coded_len, without_network = divmod(coding, 2) if frame.is_adaptive else (coding, 0)
+    require(coding == 0 or 1 <= coded_len < content_len, "coded_len is at least 1 and less than content_len")
     content_checksum = int.from_bytes(reader.take(4), "little")
-    if coded_len == 0:
+    if coding == 0:
         content = reader.take(content_len)
     else:
-        content = decode_payload(reader.take(coded_len), content_len, lane_len, predictor)
+        lane_lens = list(lane_lens_of(content_len, 1 if without_network else lanes_of(content_len, frame)))
+        network = None if without_network else predictor
+        content = decode_payload(reader.take(coded_len), lane_lens, frame.is_adaptive, network)
     require(zlib.crc32(content) == content_checksum, "the content matches its checksum")
     return content
 
@@ -145,25 +164,41 @@ def decode_block(reader: Reader, lane_len: int, predictor: Predictor) -> bytes |
 # Lanes -------------------------------------------------------------------------------------------
 
 
-def decode_payload(payload: bytes, content_len: int, lane_len: int, predictor: Predictor) -> bytes:
+def decode_payload(payload: bytes, lane_lens: list[int], is_adaptive: bool, network: Predictor | None) -> bytes:
     """Decodes the symbols of a block in the order (step, lane)."""
-    lane_lens = list(lane_lens_of(content_len, lane_len))
     lanes: list[list[int]] = [[] for _ in lane_lens]
     decoder = RangeDecoder(payload)
-    predictor.start(len(lanes))
+    mixture = Mixture(lane_lens, network is not None) if is_adaptive else None
+    if network is not None:
+        network.start(len(lanes))
     for step in range(max(lane_lens)):
-        received = [lane[step - 1] if step > 0 else 256 for lane in lanes]
-        logits = predictor.advance([[symbol] for symbol in received])
-        for lane, length, steps in zip(lanes, lane_lens, logits, strict=True):
-            if step < length:
-                lane.append(decoder.decode(frequencies_of(steps[0])))
+        frequencies = next_frequencies(lanes, network)
+        for number, lane in enumerate(lanes):
+            if step < lane_lens[number] and mixture is not None:
+                lane.append(mixture.decode(number, frequencies[number], decoder.decode_bit))
+            elif step < lane_lens[number]:
+                lane.append(decoder.decode(frequencies[number]))
     decoder.finish()
     return b"".join(bytes(lane) for lane in lanes)
 
 
-def lane_lens_of(content_len: int, lane_len: int) -> Iterator[int]:
+def next_frequencies(lanes: list[list[int]], network: Predictor | None) -> list[list[int]]:
+    """The frequencies of each lane's next symbol; none without a network."""
+    if network is None:
+        return [[] for _ in lanes]
+    received = [lane[-1] if lane else 256 for lane in lanes]
+    logits = network.advance([[symbol] for symbol in received])
+    return [frequencies_of(steps[0]) for steps in logits]
+
+
+def lanes_of(content_len: int, frame: Frame) -> int:
+    """The number of lanes of a block with the network."""
+    default = content_len if frame.is_adaptive else STATIC_LANE_LEN
+    return min(max(-(-content_len // (frame.lane_len or default)), 1), MAX_LANES)
+
+
+def lane_lens_of(content_len: int, lanes: int) -> Iterator[int]:
     """Yields the number of symbols of each lane."""
-    lanes = min(max(-(-content_len // lane_len), 1), MAX_LANES)
     for lane in range(lanes):
         yield content_len // lanes + (1 if lane < content_len % lanes else 0)
 
@@ -203,10 +238,26 @@ class RangeDecoder:
         start = ends[symbol] - frequencies[symbol]
         self.code -= unit * start
         self.range = unit * frequencies[symbol]
+        self.normalize()
+        return symbol
+
+    def decode_bit(self, probability: int) -> int:
+        """Returns the next bit, given the probability of a 1 (docs/adaptive.md)."""
+        ones = (self.range >> 16) * probability
+        bit = 1 if self.code < ones else 0
+        if bit == 1:
+            self.range = ones
+        else:
+            self.code -= ones
+            self.range -= ones
+        self.normalize()
+        return bit
+
+    def normalize(self) -> None:
+        """Takes bytes from the payload until the range is wide enough."""
         while self.range < 2**56:
             self.code = (self.code * 2**8 + self.next_byte()) % 2**64
             self.range *= 2**8
-        return symbol
 
     def next_byte(self) -> int:
         """Returns the next byte of the payload, and zeros past its end."""

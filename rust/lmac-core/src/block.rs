@@ -179,7 +179,7 @@ fn trial_pays(
     let trial = pieces.concat();
     let without_len = encode_without_network(&trial, &mut |_| true)?.len();
     let worth = without_len.saturating_sub(TRIAL_LEN / NETWORK_PAYS);
-    let lanes = Lanes::of(TRIAL_LEN, PIECE_LEN);
+    let lanes = Lanes::single(TRIAL_LEN);
     let with = encode_with_network(&trial, lanes, worth, predictor, progress)?;
     Ok(with.is_some())
 }
@@ -209,7 +209,7 @@ fn encode_with_network(
 
 fn encode_without_network(content: &[u8], progress: &mut Progress<'_>) -> Result<Vec<u8>> {
     let mut encoder = RangeEncoder::new();
-    let mut mixture = Mixture::new(Lanes::of(content.len(), content.len()), false);
+    let mut mixture = Mixture::new(Lanes::single(content.len()), false);
     let mut report = Report::new(progress);
     for &symbol in content {
         mixture.encode(0, symbol, None, &mut encoder);
@@ -283,7 +283,7 @@ pub fn decode(
             })?
         }
         (Mode::Adaptive, false) => {
-            let mut mixture = Mixture::new(Lanes::of(content_len, content_len), false);
+            let mut mixture = Mixture::new(Lanes::single(content_len), false);
             let mut report = Report::new(progress);
             let mut next = || {
                 report.add(1)?;

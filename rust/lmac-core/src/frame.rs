@@ -22,13 +22,6 @@ pub const MODEL_ID_LEN: usize = 3;
 /// Lane length of a static frame that does not state one, in bytes.
 pub const STATIC_LANE_LEN: usize = 1 << 14;
 
-/// The least lane length of an adaptive frame that does not state one, in bytes.
-pub const ADAPTIVE_LANE_LEN: usize = 1 << 15;
-
-/// The most lanes of a block in an adaptive frame that does not state their length: the adaptive
-/// layer loses by every lane, and a processor gains nothing from more (docs/adaptive.md).
-pub const ADAPTIVE_LANES: usize = 16;
-
 /// The longest content of a block, in bytes; it bounds a reader's memory.
 pub const MAX_BLOCK_LEN: usize = 1 << 24;
 
@@ -126,11 +119,11 @@ impl FrameHeader {
     /// How the content of a block is divided into lanes, if the network predicts it.
     #[must_use]
     pub fn lanes(&self, content_len: usize) -> Lanes {
-        let lane_len = self.lane_len.unwrap_or_else(|| match self.mode {
-            Mode::Static => STATIC_LANE_LEN,
-            Mode::Adaptive => ADAPTIVE_LANE_LEN.max(content_len.div_ceil(ADAPTIVE_LANES)),
-        });
-        Lanes::of(content_len, lane_len)
+        match (self.lane_len, self.mode) {
+            (Some(lane_len), _) => Lanes::of(content_len, lane_len),
+            (None, Mode::Static) => Lanes::of(content_len, STATIC_LANE_LEN),
+            (None, Mode::Adaptive) => Lanes::single(content_len),
+        }
     }
 
     /// Checks that the frame was written with this model.

@@ -30,6 +30,12 @@ impl Lanes {
         }
     }
 
+    /// One lane for all of `content_len >= 1` bytes.
+    #[must_use]
+    pub fn single(content_len: usize) -> Self {
+        Self::of(content_len, content_len)
+    }
+
     /// How many lanes there are.
     #[must_use]
     pub fn count(&self) -> usize {

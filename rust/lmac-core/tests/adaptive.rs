@@ -133,14 +133,13 @@ fn what_shrinks_to_almost_nothing_is_not_shown_to_the_network() {
 
 #[test]
 fn the_network_sees_all_of_a_long_block_only_if_it_helps_with_a_part() {
-    const TRIAL_STEPS: usize = 1 << 14; // of four lanes
+    const TRIAL_STEPS: usize = 1 << 16;
     let len = 140_000;
     let mut predictor = Rule::default();
     let mut ask = |_| true;
     let frame = compress(&ruled(len), &mut predictor, &Settings::default(), &mut ask).unwrap();
     assert_eq!(inspect(&frame).unwrap()[0].blocks_without_network, 0);
-    let lanes = 5; // of 28,000
-    assert_eq!(predictor.advanced_steps, TRIAL_STEPS + len / lanes);
+    assert_eq!(predictor.advanced_steps, TRIAL_STEPS + len);
     assert_eq!(
         decompress(&frame, &mut predictor, None, &mut ask).unwrap(),
         ruled(len)
@@ -191,7 +190,7 @@ fn content_longer_than_a_block_is_divided() {
 }
 
 #[test]
-fn lanes_follow_the_length_of_the_block_unless_the_frame_says_otherwise() {
+fn a_block_is_one_lane_unless_the_frame_says_otherwise() {
     let mut frame = FrameHeader {
         model_id: *b"dbl",
         content_size: None,
@@ -199,19 +198,11 @@ fn lanes_follow_the_length_of_the_block_unless_the_frame_says_otherwise() {
         lane_len: None,
         single_block: true,
     };
-    let kib = 1 << 10;
-    for (content_len, lanes) in [
-        (1, 1),
-        (32 * kib, 1),
-        (32 * kib + 1, 2),
-        (512 * kib, 16),
-        (512 * kib + 1, 16),
-        (1 << 24, 16),
-    ] {
-        assert_eq!(frame.lanes(content_len).count(), lanes, "{content_len}");
+    for content_len in [1, 1 << 15, 1 << 24] {
+        assert_eq!(frame.lanes(content_len).count(), 1);
     }
     frame.lane_len = Some(1000);
-    assert_eq!(frame.lanes(32 * kib).count(), 33);
+    assert_eq!(frame.lanes(1 << 15).count(), 33);
     assert_eq!(frame.lanes(1 << 24).count(), 4096);
 }
 

@@ -9,9 +9,7 @@ use contents::{noise, text};
 use lmac_core::block::{self, Coded};
 use lmac_core::codec::{STATIC_BLOCK_LEN, Settings, compress, decompress, inspect};
 use lmac_core::error::Error;
-use lmac_core::frame::{
-    ADAPTIVE_LANE_LEN, BlockHeader, FrameHeader, Mode, Payload, STATIC_LANE_LEN,
-};
+use lmac_core::frame::{BlockHeader, FrameHeader, Mode, Payload, STATIC_LANE_LEN};
 use lmac_core::lanes::MAX_LANES;
 use lmac_core::predictor::Predictor;
 use predictors::{Doubling, Fixed, Rule};
@@ -172,17 +170,6 @@ fn the_default_lane_and_block_limits_come_back() {
         STATIC_BLOCK_LEN + 1,
     ] {
         let frame = round_trip(&data[..len], &undivided(mode), &mut Doubling::default());
-        assert!(frame.len() < len / 2);
-    }
-    let mode = Mode::Adaptive;
-    let data = ruled(2 * ADAPTIVE_LANE_LEN + 1);
-    for len in [
-        ADAPTIVE_LANE_LEN - 1,
-        ADAPTIVE_LANE_LEN,
-        ADAPTIVE_LANE_LEN + 1,
-        2 * ADAPTIVE_LANE_LEN + 1,
-    ] {
-        let frame = round_trip(&data[..len], &undivided(mode), &mut Rule::default());
         assert!(frame.len() < len / 2);
     }
 }

@@ -1,0 +1,576 @@
+"""The adaptive layer once more, for `reference.py`: slow, clear, and written from docs/adaptive.md alone.
+
+Names, formulas and the order of the sections are the document's. What it says of arrays is true of
+the dictionaries here, too, which hold only what was touched. Nothing but the standard library is
+used, and of lmac nothing but the initial values, which are part of the format: about 1,000 symbols
+a second.
+"""
+
+import struct
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from itertools import accumulate
+from pathlib import Path
+from typing import NamedTuple
+
+INITIAL_VALUES = Path(__file__).parents[1] / "rust/lmac-core/src/adaptive/initial.bin"
+
+CONTEXTS = 11
+INPUTS = 28  # the zeros among the 32 count for nothing, and their weights stay as they are
+GROUPS = ((16, 1), (8, 256), (1, 256), (1, 256), (12, 8))  # of each set, and the vectors of a group
+CLASSES = 16
+
+
+class Mixture:
+    """What a block has learned so far; it decodes the block's symbols one after the other."""
+
+    def __init__(self, lane_lens: list[int], has_network: bool) -> None:
+        content_len = sum(lane_lens)
+        initial = initial_values(has_network)
+        ends = accumulate(lane_lens)
+        self.past = Past(content_len)
+        self.lanes = [Lane(self.past, end - length) for end, length in zip(ends, lane_lens, strict=True)]
+        self.slots = Slots(content_len, initial.meanings)
+        self.matches = Matches(content_len, initial.probabilities)
+        self.order_zero = [Chance(2**21, 0, 1023) for _ in range(256)]
+        self.mixers = Mixers(initial.weights)
+        self.refinement = Refinement(content_len)
+
+    def decode(self, number: int, frequencies: list[int], decode_bit: Callable[[int], int]) -> int:
+        """Returns the next symbol of lane `number`.
+
+        Without a network there are no frequencies; `decode_bit` maps the probability of a 1 to a bit.
+        """
+        lane = self.lanes[number]
+        network = Network(frequencies)
+        hashes = lane.hashes()
+        self.slots.find_first(hashes)
+        self.matches.look(lane)
+        node = 1
+        while node < 256:
+            if 16 <= node < 32:
+                self.slots.find_second(hashes, node)
+            bit = decode_bit(self.predict(node, lane, network))
+            self.learn(node, bit)
+            node = 2 * node + bit
+        symbol = node - 256
+        self.matches.learn_symbol(lane, symbol)
+        lane.learn_symbol(symbol)
+        return symbol
+
+    def predict(self, node: int, lane: "Lane", network: "Network") -> int:
+        """The probability of a 1 at a node."""
+        inputs, known = self.slots.predict(node)
+        inputs += self.matches.predict(node)
+        inputs += network.predict(node)
+        inputs += [stretch(self.order_zero[node].probability()), 256]
+        s1, s2 = lane.last_symbol(1), lane.last_symbol(2)
+        left = 9 - node.bit_length()
+        selected = [self.matches.spoken_class, network.sureness * 256 + s1, node, s2, known * 8 + left - 1]
+        mixed = self.mixers.predict(inputs, selected, node)
+        refined = self.refinement.predict(mixed, node, 256 * s2 + s1)
+        return clip((squash(mixed) + refined) >> 1, 1, 65535)
+
+    def learn(self, node: int, bit: int) -> None:
+        """Teaches the bit at the node of the last prediction to everything."""
+        self.slots.learn(bit)
+        self.matches.learn(bit)
+        self.order_zero[node].learn(bit)
+        self.mixers.learn(bit)
+        self.refinement.learn(bit)
+
+
+def clip(x: int, a: int, b: int) -> int:
+    """The number between a and b that is nearest to x."""
+    return a if x < a else b if x > b else x
+
+
+# Logistic domain ---------------------------------------------------------------------------------
+
+LIMIT = 6143
+
+ODDS = [2**62]
+while len(ODDS) <= LIMIT:
+    ODDS.append((ODDS[-1] * 4602687609541841169) >> 62)
+
+
+@cache
+def squash(x: int) -> int:
+    """Maps a stretched probability to a probability."""
+    if x < 0:
+        return 65536 - squash(-x)
+    odds = ODDS[4 * (min(x, LIMIT) // 4) + 2]
+    return min((2**78 + (2**62 + odds) // 2) // (2**62 + odds), 65535)
+
+
+@cache
+def stretch(p: int) -> int:
+    """Maps a probability to a stretched probability."""
+    return -smallest(p, 2**16) if p <= 2**15 else -stretch(2**16 - p)
+
+
+@cache
+def rough_stretch(p: int) -> int:
+    """Stretches a probability, of which it looks at the upper 12 bits only."""
+    i = p >> 4
+    return -smallest(2 * i + 1, 2**13) if i < 2048 else -rough_stretch((4095 - i) << 4)
+
+
+def smallest(p: int, one: int) -> int:
+    """The smallest k, at most LIMIT, for which e^(-k/512) is not above the odds p : one - p."""
+    return bisect_left(range(LIMIT), True, key=lambda k: ODDS[k] * (one - p) <= p * 2**62)
+
+
+# Chances -----------------------------------------------------------------------------------------
+
+
+class Chance:
+    """A probability c of 22 bits with a count n."""
+
+    def __init__(self, c: int, n: int, limit: int) -> None:
+        self.c = c
+        self.n = n
+        self.limit = limit
+
+    def probability(self) -> int:
+        """The probability that it is used as."""
+        return max(self.c >> 6, 1)
+
+    def learn(self, bit: int) -> None:
+        """Moves towards the bit, the less the more it has seen."""
+        target = 2**22 - 1 if bit else 0
+        self.c += ((target - self.c) * (2**17 // (2 * self.n + 3))) >> 16
+        self.n = min(self.n + 1, self.limit)
+
+
+# Bit histories -----------------------------------------------------------------------------------
+
+BOUNDS = (37, 24, 12, 8, 6, 5)
+
+Triple = tuple[int, int, int]  # zeros, ones, last
+
+
+def is_allowed(zeros: int, ones: int) -> bool:
+    """Tells whether there are triples of these two numbers."""
+    fewer, more = sorted((zeros, ones))
+    return fewer < len(BOUNDS) and more <= BOUNDS[fewer]
+
+
+TRIPLES: list[Triple] = [
+    (zeros, ones, last)
+    for zeros in range(BOUNDS[0] + 1)
+    for ones in range(BOUNDS[0] + 1)
+    for last in (0, 1)
+    if zeros + ones > 4 and is_allowed(zeros, ones) and (zeros, ones)[last] > 0
+]
+HISTORIES = {triple: 31 + number for number, triple in enumerate(TRIPLES)}
+
+
+@cache
+def successor(history: int, bit: int) -> int:
+    """The history after one more bit."""
+    if history < 15:
+        return 2 * (history + 1) + bit - 1
+    if history < 31:
+        ones = (history + 1 - 16).bit_count()
+        counts = [4 - ones, ones]
+    else:
+        counts = list(TRIPLES[history - 31][:2])
+    counts[bit] += 1
+    if counts[1 - bit] > 5:
+        counts[1 - bit] = min((counts[1 - bit] + 5) // 2, 7)
+    while not is_allowed(*counts):
+        counts[0 if counts[0] > counts[1] else 1] -= 1
+    return HISTORIES[counts[0], counts[1], bit]
+
+
+# Slots -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What a context has counted at a node; the document packs it into a word, which is 0 at first."""
+
+    probability: int = 2**15
+    count: int = 0
+    history: int = 0
+
+
+class Bucket:
+    """The cells of a context for the nodes within a nibble."""
+
+    def __init__(self) -> None:
+        self.check = 0
+        self.cells = [Cell()] * 16  # the first one is not used: nodes count from 1
+
+
+class Slots:
+    """The statistics of the contexts."""
+
+    def __init__(self, content_len: int, meanings: list[list[int]]) -> None:
+        self.bucket_count = -(-min(22 * content_len, 786_432) // 64) * 64
+        self.buckets: defaultdict[int, Bucket] = defaultdict(Bucket)
+        self.meanings = meanings
+        self.found: list[Bucket] = []
+        self.cells: list[Cell] = []
+        self.within_nibble = 1
+
+    def find_first(self, hashes: list[int]) -> None:
+        """Finds the buckets of the first nibble."""
+        self.found = [self.find((h * self.bucket_count) >> 32, h) for h in hashes]
+
+    def find_second(self, hashes: list[int], n: int) -> None:
+        """Finds the buckets of the second nibble; n is the first one with a leading 1."""
+        self.found = []
+        for h in hashes:
+            b = (h * self.bucket_count) >> 32
+            g = ((h ^ (n * 0x9E3779B1 % 2**32)) * 0x2C1B3C6D) % 2**32
+            self.found.append(self.find(b // 64 * 64 + (g >> 26), g))
+
+    def find(self, b: int, h: int) -> Bucket:
+        """Finds a bucket for a hash near bucket number b."""
+        check = (h & (2**24 - 1)) | 2**24
+        candidates = self.buckets[b], self.buckets[b ^ 1]
+        for bucket in candidates:
+            if bucket.check == check:
+                return bucket
+        bucket = min(candidates, key=lambda bucket: bucket.cells[1].count)
+        bucket.check = check
+        bucket.cells = [Cell()] * 16
+        return bucket
+
+    def predict(self, node: int) -> tuple[list[int], int]:
+        """What the contexts say at a node, and how many of them are known."""
+        bits = (node.bit_length() - 1) % 4
+        self.within_nibble = 1 << bits | node & ((1 << bits) - 1)
+        self.cells = [bucket.cells[self.within_nibble] for bucket in self.found]
+        inputs = []
+        for cell, meaning in zip(self.cells, self.meanings, strict=True):
+            inputs += [rough_stretch(cell.probability), rough_stretch(meaning[cell.history] >> 16)]
+        return inputs, sum(cell.count != 0 for cell in self.cells)
+
+    def learn(self, bit: int) -> None:
+        """Teaches a bit to the cells of the last prediction."""
+        mirror32, mirror16 = (2**32 - 1, 2**16 - 1) if bit else (0, 0)
+        for bucket, cell, meaning in zip(self.found, self.cells, self.meanings, strict=True):
+            d = meaning[cell.history] ^ mirror32
+            meaning[cell.history] = (d - (d >> 7)) ^ mirror32
+            d = cell.probability ^ mirror16
+            probability = (d - ((d * ((5 * 2**16) // (5 * cell.count + 8))) >> 16)) ^ mirror16
+            learned = Cell(probability, min(cell.count + 1, 127), successor(cell.history, bit))
+            bucket.cells[self.within_nibble] = learned
+
+
+# Contexts ----------------------------------------------------------------------------------------
+
+
+@cache
+def hash_factor(kind: int) -> int:
+    """The number that distinguishes the hashes of one kind."""
+    return kind * 0x9E3779B97F4A7C15 % 2**64
+
+
+def hash_of(kind: int, x: int) -> int:
+    """A hash of 32 bits; the document calls it `hash`."""
+    y = ((x ^ hash_factor(kind)) * 0xD6E8FEB86659FD93) % 2**64
+    y = ((y ^ (y >> 32)) * 0xD6E8FEB86659FD93) % 2**64
+    return y >> 32
+
+
+def is_of_a_word(c: int) -> bool:
+    """Tells whether a symbol is a digit, an ASCII letter or not ASCII."""
+    return c >= 128 or chr(c).isalnum()
+
+
+class Past:
+    """What all lanes have in common: the content of the block, as far as it is known, and followers."""
+
+    def __init__(self, content_len: int) -> None:
+        self.content = bytearray(content_len)
+        self.is_known = [False] * content_len
+        self.followers: defaultdict[int, int] = defaultdict(int)
+
+
+class Lane:
+    """The past of a lane, and its match."""
+
+    def __init__(self, past: Past, begin: int) -> None:
+        self.past = past
+        self.begin = self.position = begin
+        self.current = self.previous = 0
+        self.line = self.line_before = begin
+        self.record_len = 4
+        self.distance = self.seen = 0
+        self.occurrences: dict[int, int] = {}
+        self.match_position = self.match_length = 0
+
+    def last_symbol(self, n: int) -> int:
+        """The symbol n positions before the next one; 0 before the beginning of the lane."""
+        return self.past.content[self.position - n] if self.position - n >= self.begin else 0
+
+    def last(self, n: int) -> int:
+        """The last n symbols as a number."""
+        return int.from_bytes(self.past.content[max(self.position - n, self.begin) : self.position], "big")
+
+    def hashes(self) -> list[int]:
+        """The hashes of all contexts."""
+        s1 = self.last_symbol(1)
+        column = self.position - self.line
+        is_above = self.line_before + column < self.line
+        above_line = self.past.content[self.line_before + column] if is_above else 10
+        above_record = self.last_symbol(self.record_len)
+        follower = self.past.followers[self.last(2)]
+        return [
+            *(hash_of(n, self.last(n)) for n in (1, 2, 3, 4, 6)),
+            hash_of(10, self.current << 8 ^ s1),
+            hash_of(11, self.current << 8 ^ s1 ^ self.previous << 32),
+            hash_of(9, self.last(3) - s1),
+            hash_of(12, above_line << 8 ^ s1 ^ min(column, 255) << 16),
+            hash_of(13, above_record << 8 ^ s1 ^ self.record_len << 16),
+            hash_of(14, follower << 16 ^ self.last(2)),
+        ]
+
+    def learn_symbol(self, c: int) -> None:
+        """Appends a symbol to the lane."""
+        followers, last_two = self.past.followers, self.last(2)
+        followers[last_two] = (followers[last_two] * 2**8 + c) % 2**16
+        self.learn_word(c)
+        self.learn_record(c)
+        self.past.content[self.position] = c
+        self.past.is_known[self.position] = True
+        self.position += 1
+        if c == 10:
+            self.line_before, self.line = self.line, self.position
+
+    def learn_word(self, c: int) -> None:
+        """Appends a symbol to the current word, or ends it."""
+        if is_of_a_word(c):
+            lower = c + 32 if 65 <= c <= 90 else c
+            self.current = ((self.current + lower + 1) * 0x2F0B4C47) % 2**32
+        elif self.current != 0:
+            self.previous, self.current = self.current, 0
+
+    def learn_record(self, c: int) -> None:
+        """Looks for a distance at which symbols occur again and again."""
+        d = self.position - self.occurrences.get(c, self.position)
+        self.occurrences[c] = self.position
+        if d <= 2:
+            return
+        if d == self.distance:
+            self.seen += 1
+            if self.seen > 3:
+                self.record_len = d
+        else:
+            self.distance, self.seen = d, 0
+
+
+# Matches -----------------------------------------------------------------------------------------
+
+
+def class_of(length: int) -> int:
+    """The class of a match."""
+    if length < 16:
+        return length // 2 + 1
+    return 9 + sum(length >= least for least in (24, 32, 64, 128, 512, 2048))
+
+
+class Matches:
+    """Where the last symbols of a lane were coded before, and what followed there."""
+
+    def __init__(self, content_len: int, probabilities: list[int]) -> None:
+        self.size = min(1 << (content_len - 1).bit_length(), 2**20)
+        self.tables: dict[int, dict[int, int]] = {8: {}, 5: {}}
+        self.chances = [Chance(64 * probability, 10, 250) for probability in probabilities]
+        self.length_class = 0
+        self.spoken_class = 0
+        self.promised: int | None = None
+        self.expected: int | None = None
+
+    def look(self, lane: Lane) -> None:
+        """Looks for a match, unless the lane has one, and for the symbol that it promises."""
+        for m, table in self.tables.items():
+            if lane.position - lane.begin >= m:
+                index = hash_of(m, lane.last(m)) % self.size
+                entry = table.get(index)
+                table[index] = lane.position
+                if lane.match_length == 0 and entry is not None:
+                    agreeing = agreement(lane, entry)
+                    if agreeing >= m:
+                        lane.match_position, lane.match_length = entry, agreeing
+        self.promised = None
+        if lane.match_length > 0 and lane.past.is_known[lane.match_position]:
+            self.promised = lane.past.content[lane.match_position]
+            self.length_class = class_of(lane.match_length)
+
+    def predict(self, node: int) -> list[int]:
+        """What the match says at a node."""
+        self.expected = None
+        self.spoken_class = 0
+        left = 9 - node.bit_length()
+        if self.promised is None or (self.promised | 256) >> left != node:
+            return [0, 0]
+        self.expected = (self.promised >> (left - 1)) & 1
+        self.spoken_class = self.length_class
+        p = self.chances[self.spoken_class].probability()
+        sign = 1 if self.expected == 1 else -1
+        return [sign * stretch(p), sign * ((p - 32768) >> 5)]
+
+    def learn(self, bit: int) -> None:
+        """Teaches the chance whether the expected bit came."""
+        if self.expected is not None:
+            self.chances[self.spoken_class].learn(int(bit == self.expected))
+
+    def learn_symbol(self, lane: Lane, symbol: int) -> None:
+        """Follows the match of the lane, or drops it."""
+        if symbol == self.promised:
+            lane.match_length = min(lane.match_length + 1, 65535)
+            lane.match_position += 1
+        else:
+            lane.match_length = 0
+
+
+def agreement(lane: Lane, p: int) -> int:
+    """How many symbols before p agree with the last ones of the lane."""
+    content = lane.past.content
+    for number in range(min(32, lane.position - lane.begin, p)):
+        if content[p - 1 - number] != content[lane.position - 1 - number]:
+            return number
+    return min(32, lane.position - lane.begin, p)
+
+
+# The network -------------------------------------------------------------------------------------
+
+
+class Network:
+    """The frequencies of a symbol; none without a network."""
+
+    def __init__(self, frequencies: list[int]) -> None:
+        self.sureness = 0
+        self.sums: list[int] = []  # by node, and by 256 + symbol
+        if frequencies:
+            f = max(frequencies)  # that of the first symbol with the largest logit: the remainder went to it
+            self.sureness = min(24 - (max(2**24 - f, 1).bit_length() - 1), 7)
+            self.sums = [0] * 256 + frequencies
+            for node in range(255, 0, -1):
+                self.sums[node] = self.sums[2 * node] + self.sums[2 * node + 1]
+
+    def predict(self, node: int) -> list[int]:
+        """What the network says at a node."""
+        if not self.sums:
+            return [0, 0]
+        p = clip((self.sums[2 * node + 1] * 2**16) // self.sums[node], 1, 65535)
+        return [stretch(p), (p - 32768) >> 5]
+
+
+# Mixers ------------------------------------------------------------------------------------------
+
+
+class Mixer:
+    """A set of weight vectors, one of which is selected for each bit."""
+
+    def __init__(self, vectors: list[list[int]]) -> None:
+        self.vectors = vectors
+        self.weights: list[int] = []
+        self.inputs: list[int] = []
+        self.output = 0
+
+    def predict(self, inputs: list[int], selected: int) -> int:
+        """The output of the set."""
+        self.weights = self.vectors[selected]
+        self.inputs = inputs
+        weighted = [(weight >> 5) * x for weight, x in zip(self.weights, inputs, strict=True)]
+        self.output = clip(sum(weighted) >> 11, -LIMIT, LIMIT)
+        return self.output
+
+    def learn(self, bit: int, rate: int) -> None:
+        """Moves the selected weights."""
+        step = ((bit * 2**16 - squash(self.output)) * rate) >> 11
+        moved = [weight + ((x * step + 2**13) >> 14) for weight, x in zip(self.weights, self.inputs, strict=True)]
+        if max(moved) > 262143 or min(moved) < -262143:
+            moved = [clip(weight, -262143, 262143) for weight in moved]
+        self.weights[:] = moved
+
+
+class Mixers:
+    """The five sets, and the last one, which mixes their outputs."""
+
+    def __init__(self, weights: list[list[list[int]]]) -> None:
+        self.sets = [Mixer(vectors) for vectors in weights]
+        self.last_set = Mixer([[13107] * len(GROUPS) for _ in range(256)])
+        self.rate = 1500 * 2**16  # the document calls it R
+
+    def predict(self, inputs: list[int], selected: list[int], node: int) -> int:
+        """The mixed stretched probability."""
+        outputs = [mixer.predict(inputs, number) for mixer, number in zip(self.sets, selected, strict=True)]
+        return self.last_set.predict(outputs, node)
+
+    def learn(self, bit: int) -> None:
+        """Teaches a bit to all sets."""
+        for mixer in self.sets:
+            mixer.learn(bit, max(self.rate >> 16, 300))
+        self.last_set.learn(bit, 150)
+        self.rate -= self.rate >> 18
+
+
+# Refinement --------------------------------------------------------------------------------------
+
+
+class Refinement:
+    """Curves that say what came true of the mixed probabilities."""
+
+    def __init__(self, content_len: int) -> None:
+        self.curve_count = clip(1 << (8 * content_len - 1).bit_length(), 2**8, 2**16)
+        self.curves: defaultdict[int, list[int]] = defaultdict(lambda: [0] * 16)
+        self.curve: list[int] = []
+        self.i = 0
+
+    def predict(self, mixed: int, node: int, last_two: int) -> int:
+        """The refined probability."""
+        self.curve = self.curves[(2 * hash_of(node // 2, last_two) + (node & 1)) % self.curve_count]
+        self.i, beyond = divmod(mixed + 6143, 820)
+        low, high = self.value(self.i), self.value(self.i + 1)
+        change = abs(high - low) * beyond // 820
+        return clip(low + change if high >= low else low - change, 1, 65535)
+
+    def value(self, i: int) -> int:
+        """The value of a point."""
+        return squash(820 * i - 6143) + self.curve[i]
+
+    def learn(self, bit: int) -> None:
+        """Teaches a bit to both points of the last prediction."""
+        target = 65535 if bit else 0
+        for i in (self.i, self.i + 1):
+            v = self.value(i)
+            v += ((target - v) * 650) >> 16
+            self.curve[i] = clip(v - squash(820 * i - 6143), -(2**15), 2**15 - 1)
+
+
+# Initial values ----------------------------------------------------------------------------------
+
+
+class Initial(NamedTuple):
+    """What a mixture begins with."""
+
+    weights: list[list[list[int]]]  # (set, vector, input)
+    meanings: list[list[int]]  # (context, history)
+    probabilities: list[int]  # of the chances of the matches
+
+
+def initial_values(has_network: bool) -> Initial:
+    """Reads the initial values of blocks with or without the network."""
+    signed = sum(groups for groups, _ in GROUPS) * 32
+    layout = struct.Struct(f"<{signed}h{CONTEXTS * 256}H{CLASSES}H")
+    numbers = iter(layout.unpack_from(INITIAL_VALUES.read_bytes(), 0 if has_network else layout.size))
+
+    def take(length: int, unit: int) -> list[int]:
+        return [next(numbers) * unit for _ in range(length)]
+
+    weights = []
+    for groups, vectors in GROUPS:
+        starts = [take(32, 8)[:INPUTS] for _ in range(groups)]
+        weights.append([start.copy() for start in starts for _ in range(vectors)])
+    meanings = [take(256, 2**16) for _ in range(CONTEXTS)]
+    return Initial(weights, meanings, take(CLASSES, 1))
