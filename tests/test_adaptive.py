@@ -63,6 +63,7 @@ SKEWED = bytes(CHANCE.choices(range(256), [0.8**symbol for symbol in range(256)]
 PIECES = SKEWED[:424] + b"".join(SKEWED[start : start + 12] for start in CHANCE.choices(range(412), k=50))
 LONG_MATCHES = SKEWED[:300] * 4 + SKEWED[300:400] + SKEWED[:200] + bytes(700)
 WORDS = bytes(CHANCE.choices(b"/09:@AZ[`az{\x7f\x80\xff \n", k=300)) + b"<>" * 20 + b"zZ Zz ZZ zz " * 10
+CROWDED = bytes(random.Random(0).choices(b"abc \n", k=60)) * 3
 
 CASES: dict[str, tuple[bytes, Any, Settings]] = {
     "text": (TEXT, OrderZero(), {}),
@@ -72,6 +73,7 @@ CASES: dict[str, tuple[bytes, Any, Settings]] = {
     "skewed": (SKEWED, OrderZero(), {}),
     "words": (WORDS, OrderZero(), {}),
     "pieces": (PIECES, OrderZero(), {}),  # 1024 symbols, and matches that other symbols overwrote
+    "crowded": (CROWDED, OrderZero(), {}),  # two contexts use one bucket, and it matters later
     "long matches": (LONG_MATCHES, OrderZero(), {}),
     "lanes": (LINES, OrderZero(), {"lane_len": 100}),
     "many lanes": (RECORDS, OrderZero(), {"lane_len": 5}),
