@@ -128,7 +128,7 @@ const REDUNDANT: usize = 128;
 const SHORT: usize = 1 << 12;
 
 /// How much of a block is coded twice to see whether the network pays, and in how many pieces.
-const TRIAL_LEN: usize = 1 << 16;
+const TRIAL_LEN: usize = 1 << 14;
 const TRIAL_PIECES: usize = 4;
 const PIECE_LEN: usize = TRIAL_LEN / TRIAL_PIECES;
 
@@ -169,7 +169,7 @@ fn trial_pays(
     predictor: &mut dyn Predictor,
     progress: &mut Progress<'_>,
 ) -> Result<bool> {
-    if content.len() <= 2 * TRIAL_LEN {
+    if content.len() <= 8 * TRIAL_LEN {
         return Ok(true);
     }
     let places = (0..TRIAL_PIECES).map(|piece| piece * (content.len() / TRIAL_PIECES));
