@@ -94,6 +94,7 @@ def _add_eval(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, help="model file (default: the one inside the package)")
     parser.add_argument("-T", "--threads", type=int, help="threads (default: one per core)")
     parser.add_argument("--no-adaptive", dest="adaptive", action="store_false", help="use the language model alone")
+    parser.add_argument("--lane-len", type=int, metavar="BYTES", help="length of a lane (default: the rule of the mode)")
     parser.set_defaults(run=_eval)
 
 
@@ -103,7 +104,7 @@ def _eval(arguments: argparse.Namespace) -> None:
     from .evaluate import HEADER, evaluate
 
     print(HEADER, flush=True)
-    codec = Codec(arguments.model, threads=arguments.threads, adaptive=arguments.adaptive)
+    codec = Codec(arguments.model, threads=arguments.threads, adaptive=arguments.adaptive, lane_len=arguments.lane_len)
     for row in evaluate(arguments.files, codec):
         print(row, flush=True)
 

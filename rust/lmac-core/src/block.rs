@@ -118,7 +118,7 @@ fn encode_static(
 }
 
 /// The network pays if it saves one byte in this many. It takes many times as long as all else,
-/// for the encoder and for every decoder; text saves one in 40, files of numbers nothing.
+/// for the encoder and for every decoder.
 const NETWORK_PAYS: usize = 512;
 
 /// Without the network, what is coded this much shorter has not enough left for the network to pay.

@@ -3,7 +3,7 @@
 //! A state is, for up to four bits, the very bits; after that, how many zeros and ones there
 //! were, with an upper bound that shrinks as the rarer bit becomes more frequent, and the last
 //! bit. A bit discounts a large count of its opposite: recent bits count for more. What a state
-//! means is learned (`Chance` per state), as in an indirect context model (Mahoney, PAQ6).
+//! means is learned (`hashed.rs`), as in an indirect context model (Mahoney, PAQ6).
 //!
 //! Format: docs/adaptive.md, "Bit histories".
 

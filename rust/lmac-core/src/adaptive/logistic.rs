@@ -104,9 +104,16 @@ mod tests {
         for probability in 1..65_536_u32 {
             let p = f64::from(probability) / 65_536.0;
             let exact = (p / (1.0 - p)).ln() * 512.0;
-            // Coarse entries stand for 16 probabilities; near 2^-4 they differ by 1/4 % of p.
+            let error = (f64::from(stretch(probability)) - exact).abs();
             assert!(
-                (f64::from(stretch(probability)) - exact).abs() < 2.5,
+                error <= 1.0 || p.min(1.0 - p) < (-12.0_f64).exp(),
+                "{probability}"
+            );
+            assert_eq!(stretch(probability), -stretch(65_536 - probability));
+            let middle = (f64::from(probability >> 4) + 0.5) / 4096.0;
+            let exact = (middle / (1.0 - middle)).ln() * 512.0;
+            assert!(
+                (f64::from(rough_stretch(probability)) - exact).abs() <= 1.0,
                 "{probability}"
             );
         }

@@ -172,12 +172,11 @@ impl Mixture {
         let names = Self::expert_names();
         let index = names.iter().position(|&name| name == expert);
         let index = index.expect("an expert's name");
-        let context = index.min(hashed::CONTEXTS) * hashed::INPUTS_EACH;
-        self.left_out = match index.saturating_sub(hashed::CONTEXTS) {
-            0 if index < hashed::CONTEXTS => context..context + hashed::INPUTS_EACH,
-            0 => MATCHING..NETWORK,
-            1 => NETWORK..ORDER_ZERO,
-            _ => ORDER_ZERO..CONSTANT,
+        self.left_out = match index.checked_sub(hashed::CONTEXTS) {
+            None => index * hashed::INPUTS_EACH..(index + 1) * hashed::INPUTS_EACH,
+            Some(0) => MATCHING..NETWORK,
+            Some(1) => NETWORK..ORDER_ZERO,
+            Some(_) => ORDER_ZERO..CONSTANT,
         };
     }
 
@@ -282,12 +281,7 @@ impl Mixture {
 
     #[inline(always)]
     fn begin_symbol<'a>(&mut self, lane: usize, network: Network<'a>) -> Moment<'a> {
-        let past = Past::new(
-            &self.content,
-            self.lanes.start(lane),
-            self.positions[lane],
-            lane,
-        );
+        let past = Past::of_lane(&self.content, &self.lanes, &self.positions, lane);
         self.matching.prefetch(&past);
         self.hashed.begin_symbol(&past);
         let previous = [past.back(1).into(), past.back(2).into()];
@@ -328,14 +322,11 @@ impl Mixture {
         let node = *node;
         self.refinement
             .prefetch(self.curve(moment.previous, node.child(0)));
-        let (of_contexts, of_others) = inputs.split_first_chunk_mut().expect("INPUTS is more");
+        let of_contexts = inputs.first_chunk_mut().expect("contexts come first");
         let known = self.hashed.predict(node, of_contexts);
-        let others = |index: usize| index - MATCHING;
-        of_others[others(MATCHING)..others(NETWORK)].copy_from_slice(&self.matching.predict(node));
-        of_others[others(NETWORK)..others(ORDER_ZERO)]
-            .copy_from_slice(&moment.network.predict(node));
-        of_others[others(ORDER_ZERO)..others(CONSTANT)]
-            .copy_from_slice(&self.order_zero.predict(node));
+        inputs[MATCHING..NETWORK].copy_from_slice(&self.matching.predict(node));
+        inputs[NETWORK..ORDER_ZERO].copy_from_slice(&moment.network.predict(node));
+        inputs[ORDER_ZERO..CONSTANT].copy_from_slice(&self.order_zero.predict(node));
         moment.inputs[self.left_out.clone()].fill(0);
 
         let [previous, before] = moment.previous;
@@ -380,12 +371,7 @@ impl Mixture {
 
     #[inline(always)]
     fn end_symbol(&mut self, lane: usize, symbol: u8) {
-        let past = Past::new(
-            &self.content,
-            self.lanes.start(lane),
-            self.positions[lane],
-            lane,
-        );
+        let past = Past::of_lane(&self.content, &self.lanes, &self.positions, lane);
         self.hashed.learn(&past, symbol);
         self.content[self.positions[lane]] = symbol;
         self.positions[lane] += 1;

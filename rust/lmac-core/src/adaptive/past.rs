@@ -1,5 +1,7 @@
 //! `Past`: what a context may look at: everything of the block that has been coded.
 
+use crate::lanes::Lanes;
+
 /// A lane at the moment before its next symbol.
 #[derive(Clone, Copy)]
 pub(super) struct Past<'a> {
@@ -16,8 +18,15 @@ pub(super) struct Past<'a> {
 }
 
 impl<'a> Past<'a> {
+    /// What a lane may look at, with the positions of all lanes.
     #[inline(always)]
-    pub(super) fn new(content: &'a [u8], start: usize, position: usize, lane: usize) -> Self {
+    pub(super) fn of_lane(
+        content: &'a [u8],
+        lanes: &Lanes,
+        positions: &[usize],
+        lane: usize,
+    ) -> Self {
+        let (start, position) = (lanes.start(lane), positions[lane]);
         let known = &content[start..position];
         let recent = known.last_chunk().map_or_else(
             || {

@@ -41,8 +41,8 @@ pub(super) const NAMES: [&str; 11] = [
 pub(super) const COUNT: usize = NAMES.len();
 
 /// Every context, before it has seen anything.
-pub(super) fn all(lanes: usize) -> Vec<Box<dyn Context>> {
-    vec![
+pub(super) fn all(lanes: usize) -> [Box<dyn Context>; COUNT] {
+    [
         Box::new(order::Order(1)),
         Box::new(order::Order(2)),
         Box::new(order::Order(3)),

@@ -31,7 +31,7 @@ pub(in crate::adaptive) fn prior() -> [u16; 256] {
 }
 
 pub(in crate::adaptive) struct Hashed {
-    contexts: Vec<Box<dyn Context>>,
+    contexts: [Box<dyn Context>; CONTEXTS],
     slots: Slots,
     /// For the symbol at hand, by context.
     hashes: [u32; CONTEXTS],
