@@ -16,6 +16,8 @@ from lmac.lab import cli, reference  # noqa: E402
 from lmac.lab.architecture import Architecture, Context  # noqa: E402
 from lmac.lab.contexts import context_rows  # noqa: E402
 from lmac.lab.data import Sampler, read_source  # noqa: E402
+from lmac.lab.export import export, read  # noqa: E402
+from lmac.lab.model import ExactTransformer  # noqa: E402
 from lmac.lab.muon import orthogonalize  # noqa: E402
 
 CONTEXTS = tuple(Context.parse(text) for text in "n1 n2 n8 w1 w2 w3".split())
@@ -79,6 +81,33 @@ def test_training_learns_resumes_and_exports_a_model_that_the_codec_runs(tmp_pat
     executor = _core.Executor(_core.Model(output.read_bytes()))
     executor.start(1)
     assert np.asarray(executor.advance(np.array([[256, *b"abcdefg"]])))[0, -1].argmax() == ord("h")
+
+
+def test_a_model_file_becomes_parameters_that_export_to_the_same_file(tmp_path: Path) -> None:
+    original = tmp_path / "original.onnx"
+    torch.manual_seed(3)
+    model = ExactTransformer(Architecture(width=32, layers=2, heads=2, head_dim=16, hidden=64, window=8, contexts=CONTEXTS, context_rows_log2=5))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(torch.exp2(torch.randint(-3, 4, (len(parameter), *[1] * (parameter.dim() - 1)))))  # many different shifts
+    export(model.tensors(), model.architecture, original)
+
+    tensors, architecture = read(original)
+    again = ExactTransformer(architecture)
+    again.set_tensors(tensors)
+    export(again.tensors(), architecture, tmp_path / "again.onnx")
+    assert (tmp_path / "again.onnx").read_bytes() == original.read_bytes()
+
+
+def test_training_goes_on_from_a_model_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text, model = tmp_path / "text", tmp_path / "model.onnx"
+    text.write_bytes(b"abcdefgh" * 2000)
+    arguments = ["train", str(text), "--valid", str(text), "-o", str(tmp_path / "run"), *SHORT, *FAST]
+    assert cli.main([*arguments, *TINY, "--steps", "150"]) == 0
+    assert cli.main(["export", str(tmp_path / "run" / "tensors.npz"), "-o", str(model)]) == 0
+    assert cli.main([*arguments, "--from", str(model), "--steps", "2"]) == 0
+    bits = [float(line.split()[3]) for line in capsys.readouterr().out.splitlines() if "validation" in line]
+    assert bits[-1] < 1.2 * bits[1] < 0.3 * bits[0]  # the second run begins where the first one ended
 
 
 def test_missing_text_is_an_error_with_a_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

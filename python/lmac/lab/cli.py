@@ -35,6 +35,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("--weights", nargs="+", type=float, help="relative share of each text (default: by its bytes)")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
     add("--resume", action="store_true", help="continue from the checkpoint in the output folder")
+    add("--from", dest="origin", type=Path, metavar="MODEL", help="begin with this .onnx model, with its architecture")
     for name, kind in (("minutes", float), ("steps", int)):
         add(f"--{name}", type=kind, help=f"length of the run in {name}")
     for name in ("batch", "sample_steps", "seed", "validations"):
@@ -53,6 +54,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
 def _train(arguments: argparse.Namespace) -> None:
     import torch
 
+    from .export import read
     from .train import Training, train
 
     if arguments.device == "auto":
@@ -67,7 +69,10 @@ def _train(arguments: argparse.Namespace) -> None:
     fields = pick(Architecture)
     if "contexts" in fields:
         fields["contexts"] = tuple(arguments.contexts)
-    run = Training(Architecture(**fields), Settings(**pick(Settings)), torch.device(arguments.device))  # type: ignore[arg-type]
+    tensors, architecture = read(arguments.origin) if arguments.origin else (None, Architecture(**fields))  # type: ignore[arg-type]
+    run = Training(architecture, Settings(**pick(Settings)), torch.device(arguments.device))  # type: ignore[arg-type]
+    if tensors:
+        run.model.set_tensors(tensors)
     arguments.output.mkdir(parents=True, exist_ok=True)
     checkpoint = arguments.output / "checkpoint.pt"
     if arguments.resume:

@@ -1,4 +1,4 @@
-"""Writes an exact model as one ``.onnx`` file (docs/exact-transformer.md, section 9).
+"""Writes and reads an exact model as one ``.onnx`` file (docs/exact-transformer.md, section 9).
 
 The graph is built node by node, integers travelling as integer-valued float32, with operators that
 ONNX Runtime computes exactly on every provider. Weights stay int8; constant folding turns them into
@@ -50,6 +50,20 @@ def export(tensors: Tensors, architecture: Architecture, path: Path) -> None:
     helper.set_model_props(model, metadata)
     onnx.checker.check_model(model)
     path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def read(path: Path) -> tuple[dict[str, NDArray[np.generic]], Architecture]:
+    """Inverse of :func:`export`: the tensors and the architecture of a model file.
+
+    Raises:
+        ValueError: The file is no exact Transformer.
+    """
+    model = onnx.load(path)
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    if "lmac.architecture" not in metadata:
+        raise ValueError(f"{path} is no exact model of lmac: it has no lmac.architecture")
+    tensors = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer if not t.name.startswith("constant_")}
+    return tensors, Architecture.from_json(metadata["lmac.architecture"])
 
 
 def prove_exact(tensors: Tensors, architecture: Architecture) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import torch
@@ -28,6 +28,8 @@ RESIDUAL, ACTIVATION, GATE, SQUARED, FEATURE, LOGIT = 8, 4, 5, 3, 3, 4
 MAX_WEIGHT = 63
 MAX_RESIDUAL = 32767
 SYMBOL_SHIFT = 3  # symbol embeddings are int8 in 1/32
+EMBEDDING_SCALE = 2 ** (RESIDUAL - SYMBOL_SHIFT)
+BIAS_SCALE = 16  # score biases are in 1/16 bit
 NORM_GAIN = 13  # per dimension: 16 times the mean magnitude of a standard Gaussian, rounded
 MASKED = -65536.0
 
@@ -79,6 +81,12 @@ class Linear(nn.Module):
         weight = nearest(torch.clamp(self.weight * torch.exp2(bits), -MAX_WEIGHT, MAX_WEIGHT))
         return weight, bits + difference
 
+    @torch.no_grad()
+    def set_integers(self, weight: Tensor, shift: Tensor) -> None:
+        """Inverse of :meth:`integers`; ``shift`` has shape (outputs,)."""
+        bits = shift - (self.units[0] - self.units[1])
+        self.weight.copy_(weight * torch.exp2(-bits)[:, None])
+
     def forward(self, x: Tensor) -> Tensor:
         """Integers (..., inputs) to integers (..., outputs)."""
         weight, shift = self.integers()
@@ -118,7 +126,7 @@ class Block(nn.Module):
 
     def integer_bias(self) -> Tensor:
         """Score bias by distance (heads, window), in 1/16 bit."""
-        return nearest(torch.clamp(self.bias * 16, -8192, 8191))
+        return nearest(torch.clamp(self.bias * BIAS_SCALE, -8192, 8191))
 
     def attention(self, x: Tensor, distance: Tensor) -> Tensor:
         """Attends over the window; ``distance`` (steps, steps) is ``window`` where masked."""
@@ -163,7 +171,7 @@ class ExactTransformer(nn.Module):
 
     def integer_embedding(self) -> Tensor:
         """Symbol embeddings (alphabet_size + 1, width) in -127..127."""
-        return nearest(torch.clamp(self.symbol_embedding * 2 ** (RESIDUAL - SYMBOL_SHIFT), -127, 127))
+        return nearest(torch.clamp(self.symbol_embedding * EMBEDDING_SCALE, -127, 127))
 
     def forward(self, symbols: Tensor) -> Tensor:
         """Logits after every symbol.
@@ -205,21 +213,39 @@ class ExactTransformer(nn.Module):
             "symbol_shift": np.array([SYMBOL_SHIFT], np.uint8),
             "exp2_table": _array(exp2_weights(torch.arange(256.0)), np.uint8),
         }
-        linears = {"logits": self.logits}
         if a.contexts:
             entries = _array(torch.clamp(self.context_tables, -8, 7).round() + 8, np.uint8)
             low, high = np.split(entries.reshape(len(a.contexts), -1, a.context_dim), 2, axis=-1)
             tensors["context_tables"] = low | high << 4
-            linears["context"] = self.context
         for i, block in enumerate(self.blocks):
             assert isinstance(block, Block)
             tensors[f"layers.{i}.bias"] = _array(block.integer_bias(), np.int16)
-            linears |= {f"layers.{i}.{name}": getattr(block, name) for name in ("qkv", "out", "up", "down")}
-        for name, linear in linears.items():
+        for name, linear in self._linears().items():
             weight, shift = linear.integers()
             tensors[f"{name}_weight"] = _array(weight, np.int8)
             tensors[f"{name}_shift"] = _array(shift.squeeze(1), np.uint8)
         return tensors
+
+    @torch.no_grad()
+    def set_tensors(self, tensors: Mapping[str, NDArray[np.generic]]) -> None:
+        """Inverse of :meth:`tensors`: the parameters become values that round to these integers."""
+        t = {name: torch.from_numpy(array.astype(np.float32)) for name, array in tensors.items()}
+        self.symbol_embedding.copy_(t["symbol_embedding"] / EMBEDDING_SCALE)
+        if self.architecture.contexts:
+            high, low = torch.floor(t["context_tables"] / 16), torch.remainder(t["context_tables"], 16)
+            self.context_tables.copy_((torch.cat([low, high], -1) - 8).view_as(self.context_tables))
+        for i, block in enumerate(self.blocks):
+            block.bias.copy_(t[f"layers.{i}.bias"] / BIAS_SCALE)
+        for name, linear in self._linears().items():
+            linear.set_integers(t[f"{name}_weight"], t[f"{name}_shift"])
+
+    def _linears(self) -> dict[str, Linear]:
+        """By the names of their tensors."""
+        linears = {f"layers.{i}.{name}": getattr(block, name) for i, block in enumerate(self.blocks) for name in ("qkv", "out", "up", "down")}
+        linears["logits"] = self.logits
+        if self.architecture.contexts:
+            linears["context"] = self.context
+        return linears
 
 
 def _array(x: Tensor, dtype: type[np.generic]) -> NDArray[np.generic]:

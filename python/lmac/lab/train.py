@@ -109,10 +109,9 @@ def _optimizers(model: ExactTransformer, settings: Settings) -> list[torch.optim
         {"params": others, "lr": settings.other_rate, "weight_decay": decay},
         {"params": [model.context_tables], "lr": settings.table_rate, "weight_decay": 0.0},
     ]
-    fused = next(model.parameters()).is_cuda
     optimizers: list[torch.optim.Optimizer] = [
-        Muon(matrices, settings.matrix_rate, decay),
-        torch.optim.AdamW(adam_groups, betas=(0.9, 0.98), fused=fused),
+        Muon(matrices, settings.matrix_rate, decay, dtype=torch.bfloat16 if settings.autocast else torch.float32),
+        torch.optim.AdamW(adam_groups, betas=(0.9, 0.98), fused=True),
     ]
     for optimizer in optimizers:
         for group in optimizer.param_groups:
