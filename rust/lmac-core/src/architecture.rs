@@ -16,6 +16,8 @@ const VERSION: u32 = 1;
 const BYTES: u32 = 256;
 /// Activations of one matrix: the widest input is `hidden` or `contexts * context_dim`.
 const MAX_INPUTS: u32 = 4096;
+/// The greatest head dimension.
+pub(crate) const MAX_HEAD_DIM: u32 = 128;
 /// The largest magnitude of an attention score before its bias. Graphs mask by adding -65536: a
 /// masked score is then 256 below the largest one, which is at least -28544 - 8192, and the last
 /// entry of `exp2_table` is 0 (section 6).
@@ -101,7 +103,7 @@ impl Architecture {
         in_range("width", self.width, 32, 512)?;
         multiple("width", self.width, 32)?;
         in_range("layers", self.layers, 1, 64)?;
-        in_range("head_dim", self.head_dim, 16, 128)?;
+        in_range("head_dim", self.head_dim, 16, MAX_HEAD_DIM)?;
         multiple("head_dim", self.head_dim, 16)?;
         let covers_width = self.heads.checked_mul(self.head_dim) == Some(self.width);
         require(covers_width, "heads * head_dim = width: heads", &self.heads)?;

@@ -29,7 +29,7 @@ pub struct Model {
     known_answer: KnownAnswer,
     weights: Weights,
     /// Whether each instruction set reproduces the known answer, once it was tried.
-    self_tests: [OnceLock<bool>; 2],
+    self_tests: [OnceLock<bool>; InstructionSet::ALL.len()],
 }
 
 /// Symbols and the hash of the logits that follow them (section 9).
@@ -62,7 +62,7 @@ impl Model {
             Some(tensor) => Ok(tensor.raw_data),
             None => Err(missing(name)),
         })?;
-        let self_tests = [OnceLock::new(), OnceLock::new()];
+        let self_tests = Default::default();
         Ok(Self {
             architecture,
             id,

@@ -158,7 +158,7 @@ impl Mixture {
             rate: FIRST_RATE << 16,
             #[cfg(target_arch = "x86_64")]
             has_avx2: std::arch::is_x86_feature_detected!("avx2")
-                && InstructionSet::from_environment() == Ok(InstructionSet::Avx2),
+                && matches!(InstructionSet::from_environment(), Ok(set) if set >= InstructionSet::Avx2),
             left_out: 0..0,
         }
     }

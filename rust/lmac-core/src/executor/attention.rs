@@ -1,7 +1,7 @@
 //! The fixed parts of attention: the score biases and the table of powers of two
 //! (docs/exact-transformer.md, section 6), laid out for the kernels.
 
-use super::ring::{PANEL, Ring, Span};
+use super::ring::{KEY_OFFSET, PANEL, Ring, Span};
 
 /// The score of a position that is not seen: below every other by more than any score's range,
 /// and far enough from `i32::MIN` for sums and differences.
@@ -80,20 +80,29 @@ pub(crate) struct Attention<'a> {
     pub head_dim: usize,
 }
 
+impl Attention<'_> {
+    /// What the sum of a query's products with an offset key begins with, so that it ends as the
+    /// score before the shift, rounding included.
+    pub fn first_sum(&self, query: &[i8]) -> i32 {
+        let sum: i32 = query.iter().map(|&x| i32::from(x)).sum();
+        ((1 << self.score_shift) >> 1) - i32::from(KEY_OFFSET) * sum
+    }
+}
+
 /// Room for the scores and weights of a group of heads.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    /// Entries of one head: a multiple of 32.
+    /// Entries of one head: a multiple of 64.
     pub stride: usize,
     /// `(HEADS, stride)`.
     pub scores: Vec<i32>,
-    /// `(HEADS, stride)`: `exp2_table` of the scores, 0..=255.
-    pub weights: Vec<i16>,
+    /// `(HEADS, stride)`: `exp2_table` of the scores.
+    pub weights: Vec<u8>,
 }
 
 impl Scratch {
     pub fn new(window: usize) -> Self {
-        let stride = Span::max_len(window).next_multiple_of(32);
+        let stride = Span::max_len(window).next_multiple_of(64);
         Self {
             stride,
             scores: vec![0; HEADS * stride],

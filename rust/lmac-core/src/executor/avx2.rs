@@ -3,8 +3,9 @@
 //! - Matrices: `vpmaddubsw` multiplies unsigned activations with signed weights and adds pairs in
 //!   16 bits. Weights lie in -63..=63, so a pair is at most `2 * 255 * 63 < 2^15`: exact.
 //!   `vpmaddwd` by ones adds the pairs of a quad in 32 bits.
-//! - Attention: keys and values are widened to 16 bits, `vpmaddwd` multiplies pairs of dimensions
-//!   (scores) or of positions (averages). Four heads share every load.
+//! - Attention: the bytes of a quad are divided into even and odd ones, 16 bits each, and
+//!   `vpmaddwd` multiplies both pairs: of dimensions (scores) or of positions (averages). Up to four heads
+//!   share every load.
 //! - The table of powers of two is looked up 32 entries at a time: one `vpshufb` for every 16
 //!   entries in use, which returns zero for an index outside of them. Gathers take four times as
 //!   long on Zen 3.
@@ -19,7 +20,9 @@ use super::attention::{Attention, Exp2Table, HEADS, Scratch};
 use super::kernel::Kernel;
 use super::matrix::{Block, Matrix, PANEL, Panel, QUAD};
 use super::{ring, scalar};
+use crate::architecture;
 
+const MAX_HEAD_DIM: usize = architecture::MAX_HEAD_DIM as usize;
 const ROUND: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 
 /// The kernel for AVX2; a reference to it proves that the processor has AVX2.
@@ -47,7 +50,7 @@ impl Kernel for Avx2 {
     fn attend(
         &self,
         attention: Attention<'_>,
-        queries: &[i16],
+        queries: &[i8],
         scratch: &mut Scratch,
         outputs: &mut [u8],
     ) {
@@ -148,7 +151,7 @@ fn normalize(x: __m256i, ratio: __m256) -> __m256i {
 }
 
 #[target_feature(enable = "avx2")]
-fn attend(attention: Attention<'_>, queries: &[i16], scratch: &mut Scratch, outputs: &mut [u8]) {
+fn attend(attention: Attention<'_>, queries: &[i8], scratch: &mut Scratch, outputs: &mut [u8]) {
     let group_len = HEADS * attention.head_dim;
     let groups = queries.chunks(group_len).zip(outputs.chunks_mut(group_len));
     for (group, (queries, outputs)) in groups.enumerate() {
@@ -167,7 +170,7 @@ fn attend(attention: Attention<'_>, queries: &[i16], scratch: &mut Scratch, outp
 fn attend_heads<const COUNT: usize>(
     attention: Attention<'_>,
     first_head: usize,
-    queries: &[i16],
+    queries: &[i8],
     scratch: &mut Scratch,
     outputs: &mut [u8],
 ) {
@@ -193,13 +196,21 @@ fn attend_heads<const COUNT: usize>(
 fn score_span<const COUNT: usize>(
     attention: Attention<'_>,
     first_head: usize,
-    queries: &[i16],
+    queries: &[i8],
     scratch: &mut Scratch,
 ) -> [i32; COUNT] {
     let shift = _mm_cvtsi32_si128(attention.score_shift as i32);
+    let head_dim = attention.head_dim;
+    let queries: [&[i8]; COUNT] = parts(queries, head_dim, head_dim);
+    let mut first_sums = [0; COUNT];
+    let mut divided = [[[0; QUAD]; MAX_HEAD_DIM / QUAD]; COUNT];
+    for (head, query) in queries.iter().enumerate() {
+        first_sums[head] = attention.first_sum(query);
+        divide_query(query, &mut divided[head]);
+    }
     let mut largest = [_mm256_set1_epi32(i32::MIN); COUNT];
     for (panel, (keys, _)) in attention.ring.panels(attention.span).enumerate() {
-        let sums = score_panel::<COUNT>(attention, queries, keys);
+        let sums = score_panel::<COUNT>(first_sums, &divided, keys);
         for (head, (largest, sums)) in largest.iter_mut().zip(sums).enumerate() {
             let entry = panel * ring::PANEL;
             let biases = &attention.biases.of_span(first_head + head, attention.span)[entry..];
@@ -219,28 +230,54 @@ fn score_span<const COUNT: usize>(
     result
 }
 
-/// The sums of products of sixteen positions, with the rounding of the shift.
+/// The even and then the odd dimensions of every quad.
+fn divide_query(query: &[i8], divided: &mut [[i16; QUAD]]) {
+    let (quads, _) = query.as_chunks();
+    for (divided, [a, b, c, d]) in divided.iter_mut().zip(quads) {
+        *divided = [*a, *c, *b, *d].map(i16::from);
+    }
+}
+
+/// The sums of products of sixteen positions, beginning with `first_sums`.
 #[target_feature(enable = "avx2")]
 fn score_panel<const COUNT: usize>(
-    attention: Attention<'_>,
-    queries: &[i16],
-    keys: &[i8],
+    first_sums: [i32; COUNT],
+    queries: &[[[i16; QUAD]; MAX_HEAD_DIM / QUAD]; COUNT],
+    keys: &[u8],
 ) -> [[__m256i; 2]; COUNT] {
-    let half = _mm256_set1_epi32((1 << attention.score_shift) >> 1);
-    let head_dim = attention.head_dim;
-    let queries: [&[i16]; COUNT] = parts(queries, head_dim, head_dim);
-    let (keys, _) = keys.as_chunks::<32>();
-    let mut sums = [[half; 2]; COUNT];
-    for (pair, keys) in keys[..head_dim / 2].iter().enumerate() {
-        let keys = widen(keys);
+    let mut sums = [[_mm256_setzero_si256(); 2]; COUNT];
+    for (sums, first_sum) in sums.iter_mut().zip(first_sums) {
+        *sums = [_mm256_set1_epi32(first_sum); 2];
+    }
+    let (keys, _) = keys.as_chunks::<64>();
+    for (quad, keys) in keys.iter().enumerate() {
+        let keys = load_64_bytes(keys);
+        let low_bytes = _mm256_set1_epi16(0xFF);
+        let even = [
+            _mm256_and_si256(keys[0], low_bytes),
+            _mm256_and_si256(keys[1], low_bytes),
+        ];
+        let odd = [
+            _mm256_srli_epi16::<8>(keys[0]),
+            _mm256_srli_epi16::<8>(keys[1]),
+        ];
         for (sums, query) in sums.iter_mut().zip(queries) {
-            // SAFETY: a query has two entries, four bytes, for every pair of dimensions.
-            let query = unsafe { broadcast_4_bytes(query.as_ptr().add(2 * pair).cast()) };
-            sums[0] = _mm256_add_epi32(sums[0], _mm256_madd_epi16(query, keys[0]));
-            sums[1] = _mm256_add_epi32(sums[1], _mm256_madd_epi16(query, keys[1]));
+            let query: *const u8 = query[quad].as_ptr().cast();
+            // SAFETY: a quad has four 16-bit numbers, eight bytes.
+            let (query_even, query_odd) =
+                unsafe { (broadcast_4_bytes(query), broadcast_4_bytes(query.add(4))) };
+            sums[0] = add_pairs(sums[0], [even[0], odd[0]], [query_even, query_odd]);
+            sums[1] = add_pairs(sums[1], [even[1], odd[1]], [query_even, query_odd]);
         }
     }
     sums
+}
+
+/// Adds the products of pairs, of even and of odd entries, to every sum.
+#[target_feature(enable = "avx2")]
+fn add_pairs(sums: __m256i, a: [__m256i; 2], b: [__m256i; 2]) -> __m256i {
+    let even = _mm256_madd_epi16(a[0], b[0]);
+    _mm256_add_epi32(sums, _mm256_add_epi32(even, _mm256_madd_epi16(a[1], b[1])))
 }
 
 /// Turns scores into weights, 0 where a position is not seen, and returns their sum.
@@ -248,23 +285,20 @@ fn score_panel<const COUNT: usize>(
 /// Works on 32 entries at a time: behind the span there may be old scores, which are as unseen as
 /// the margins of the span.
 #[target_feature(enable = "avx2")]
-fn weigh(attention: Attention<'_>, scores: &[i32], largest: i32, weights: &mut [i16]) -> i32 {
+fn weigh(attention: Attention<'_>, scores: &[i32], largest: i32, weights: &mut [u8]) -> i32 {
     let len = (attention.span.panels * ring::PANEL).next_multiple_of(32);
+    let weights = &mut weights[..len];
     let (scores, _) = scores[..len].as_chunks::<32>();
-    for (scores, weights) in scores.iter().zip(weights.chunks_exact_mut(32)) {
+    for (scores, weights) in scores.iter().zip(weights.as_chunks_mut().0) {
         let looked_up = look_up(attention.exp2_table, table_indices(scores, largest));
-        let low = _mm256_cvtepu8_epi16(_mm256_castsi256_si128(looked_up));
-        let high = _mm256_cvtepu8_epi16(_mm256_extracti128_si256::<1>(looked_up));
-        store_i16(&mut weights[..16], low);
-        store_i16(&mut weights[16..], high);
+        store_32_bytes(weights, looked_up);
     }
     weights[..attention.span.seen.start].fill(0);
-    weights[attention.span.seen.end..len].fill(0);
-    let (weights, _) = weights[..len].as_chunks::<16>();
-    let ones = _mm256_set1_epi16(1);
+    weights[attention.span.seen.end..].fill(0);
     let mut sums = _mm256_setzero_si256();
-    for weights in weights {
-        sums = _mm256_add_epi32(sums, _mm256_madd_epi16(load_i16(weights), ones));
+    for weights in weights.as_chunks().0 {
+        let eights = _mm256_sad_epu8(load_32_bytes(weights), _mm256_setzero_si256());
+        sums = _mm256_add_epi32(sums, eights);
     }
     sum_i32(sums)
 }
@@ -315,18 +349,21 @@ fn average_values<const COUNT: usize>(
     scratch: &Scratch,
     sums: [i32; COUNT],
 ) -> [[__m256i; 2]; COUNT] {
-    let pair_len = 2 * attention.head_dim;
+    let quad_len = QUAD * attention.head_dim;
     let mut weighted = [[_mm256_setzero_si256(); 2]; COUNT];
     for (panel, (_, values)) in attention.ring.panels(attention.span).enumerate() {
         let weights = &scratch.weights[panel * ring::PANEL..];
-        let weights: [&[i16]; COUNT] = parts(weights, scratch.stride, ring::PANEL);
-        for (pair, values) in values.chunks_exact(pair_len).enumerate() {
-            let values = widen(values[2 * first..].first_chunk().unwrap());
+        let weights: [&[u8]; COUNT] = parts(weights, scratch.stride, ring::PANEL);
+        for (quad, values) in values.chunks_exact(quad_len).enumerate() {
+            let values = load_64_bytes(values[QUAD * first..].first_chunk().unwrap());
+            let values = [divide_signed(values[0]), divide_signed(values[1])];
             for (weighted, weights) in weighted.iter_mut().zip(weights) {
-                // SAFETY: a panel has sixteen weights, four bytes for every pair of positions.
-                let weight = unsafe { broadcast_4_bytes(weights.as_ptr().add(2 * pair).cast()) };
-                weighted[0] = _mm256_add_epi32(weighted[0], _mm256_madd_epi16(weight, values[0]));
-                weighted[1] = _mm256_add_epi32(weighted[1], _mm256_madd_epi16(weight, values[1]));
+                // SAFETY: a panel has sixteen weights, four bytes for every quad of positions.
+                let quad = unsafe { broadcast_4_bytes(weights.as_ptr().add(quad * QUAD)) };
+                let even = _mm256_and_si256(quad, _mm256_set1_epi16(0xFF));
+                let weights = [even, _mm256_srli_epi16::<8>(quad)];
+                weighted[0] = add_pairs(weighted[0], weights, values[0]);
+                weighted[1] = add_pairs(weighted[1], weights, values[1]);
             }
         }
     }
@@ -334,6 +371,13 @@ fn average_values<const COUNT: usize>(
         *weighted = [divide(weighted[0], sum), divide(weighted[1], sum)];
     }
     weighted
+}
+
+/// The even and the odd bytes as 16-bit numbers.
+#[target_feature(enable = "avx2")]
+fn divide_signed(bytes: __m256i) -> [__m256i; 2] {
+    let even = _mm256_srai_epi16::<8>(_mm256_slli_epi16::<8>(bytes));
+    [even, _mm256_srai_epi16::<8>(bytes)]
 }
 
 #[target_feature(enable = "avx2")]
@@ -394,17 +438,24 @@ fn store_offset(to: &mut [u8; 16], low: __m256i, high: __m256i) {
     unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), bytes) }
 }
 
-/// Sixteen bytes, twice, as 16-bit numbers.
 #[target_feature(enable = "avx2")]
-fn widen(bytes: &[i8; 32]) -> [__m256i; 2] {
+fn load_64_bytes<T>(bytes: &[T; 64]) -> [__m256i; 2] {
+    const { assert!(size_of::<T>() == 1) };
+    let bytes = bytes.as_ptr().cast::<__m256i>();
+    // SAFETY: the array has 64 bytes.
+    unsafe { [_mm256_loadu_si256(bytes), _mm256_loadu_si256(bytes.add(1))] }
+}
+
+#[target_feature(enable = "avx2")]
+fn load_32_bytes(bytes: &[u8; 32]) -> __m256i {
     // SAFETY: the array has 32 bytes.
-    let (low, high) = unsafe {
-        (
-            _mm_loadu_si128(bytes.as_ptr().cast()),
-            _mm_loadu_si128(bytes.as_ptr().add(16).cast()),
-        )
-    };
-    [_mm256_cvtepi8_epi16(low), _mm256_cvtepi8_epi16(high)]
+    unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx2")]
+fn store_32_bytes(to: &mut [u8; 32], values: __m256i) {
+    // SAFETY: the array has 32 bytes.
+    unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), values) }
 }
 
 #[target_feature(enable = "avx2")]
@@ -425,23 +476,10 @@ fn load_16_bytes(bytes: &[u8; 16]) -> __m128i {
 }
 
 #[target_feature(enable = "avx2")]
-fn load_i16(from: &[i16; 16]) -> __m256i {
-    // SAFETY: the array has 32 bytes.
-    unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
-}
-
-#[target_feature(enable = "avx2")]
 fn load_i32(from: &[i32]) -> __m256i {
     let from = &from[..8];
     // SAFETY: the slice has 32 bytes.
     unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
-}
-
-#[target_feature(enable = "avx2")]
-fn store_i16(to: &mut [i16], values: __m256i) {
-    let to = &mut to[..16];
-    // SAFETY: the slice has 32 bytes.
-    unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), values) }
 }
 
 #[target_feature(enable = "avx2")]

@@ -5,10 +5,10 @@
 //! the environment variable `LMAC_SIMD` names.
 
 use super::attention::{Attention, Scratch};
-#[cfg(target_arch = "x86_64")]
-use super::avx2::Avx2;
 use super::matrix::Matrix;
 use super::scalar::Scalar;
+#[cfg(target_arch = "x86_64")]
+use super::{avx2::Avx2, avx512::Avx512};
 use crate::error::{Error, Result};
 
 /// The operations that take time.
@@ -27,7 +27,7 @@ pub(crate) trait Kernel: Sync {
     fn attend(
         &self,
         attention: Attention<'_>,
-        queries: &[i16],
+        queries: &[i8],
         scratch: &mut Scratch,
         outputs: &mut [u8],
     );
@@ -39,27 +39,32 @@ pub(crate) trait Kernel: Sync {
     fn add_branch(&self, residual: &mut [i32], branch: &[i32]);
 }
 
-/// Instructions that a kernel is written for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Instructions that a kernel is written for, the better the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum InstructionSet {
     /// Plain Rust: every processor.
     Scalar,
     /// 256-bit integer vectors: `x86_64` processors since 2013.
     Avx2,
+    /// 512-bit integer vectors with products of bytes (VNNI) and permutations of them (VBMI).
+    Avx512,
 }
 
 impl InstructionSet {
+    /// Every instruction set that there is a kernel for, the best one last.
+    pub const ALL: [Self; 3] = [Self::Scalar, Self::Avx2, Self::Avx512];
+
     /// Every instruction set that this processor has, the best one last.
     #[must_use]
     pub fn available() -> Vec<Self> {
-        let all = [Self::Scalar, Self::Avx2];
-        all.into_iter()
+        Self::ALL
+            .into_iter()
             .filter(|set| set.kernel().is_some())
             .collect()
     }
 
-    /// The one named by `LMAC_SIMD` (`scalar` or `avx2`), or else the best one available.
+    /// The one named by `LMAC_SIMD` (`scalar`, `avx2` or `avx512`), or else the best one available.
     pub fn from_environment() -> Result<Self> {
         match std::env::var_os("LMAC_SIMD") {
             Some(name) => Self::named(&name.to_string_lossy()),
@@ -71,9 +76,10 @@ impl InstructionSet {
         match name {
             "scalar" => Ok(Self::Scalar),
             "avx2" => Ok(Self::Avx2),
+            "avx512" => Ok(Self::Avx512),
             _ => {
                 let reason =
-                    format!("LMAC_SIMD is {name:?}; set it to scalar or avx2, or unset it");
+                    format!("LMAC_SIMD is {name:?}; set it to scalar, avx2 or avx512, or unset it");
                 Err(Error::Predictor(reason))
             }
         }
@@ -85,8 +91,10 @@ impl InstructionSet {
             Self::Scalar => Some(&Scalar),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => Avx2::detect().map(|kernel| kernel as &dyn Kernel),
+            #[cfg(target_arch = "x86_64")]
+            Self::Avx512 => Avx512::detect().map(|kernel| kernel as &dyn Kernel),
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx2 => None,
+            Self::Avx2 | Self::Avx512 => None,
         }
     }
 }
@@ -97,11 +105,13 @@ mod tests {
 
     #[test]
     fn unknown_instruction_sets_are_errors() {
-        assert_eq!(InstructionSet::named("avx2").unwrap(), InstructionSet::Avx2);
-        assert_eq!(
-            InstructionSet::named("scalar").unwrap(),
-            InstructionSet::Scalar
-        );
+        for (name, expected) in [
+            ("scalar", InstructionSet::Scalar),
+            ("avx2", InstructionSet::Avx2),
+            ("avx512", InstructionSet::Avx512),
+        ] {
+            assert_eq!(InstructionSet::named(name).unwrap(), expected);
+        }
         for name in ["", "AVX2", "neon", "scalar "] {
             assert!(matches!(
                 InstructionSet::named(name),

@@ -126,7 +126,7 @@ fn attention_is_equal() {
                 score_shift,
                 head_dim,
             };
-            let queries: Vec<i16> = (0..heads * head_dim).map(|_| next(127) as i16).collect();
+            let queries: Vec<i8> = (0..heads * head_dim).map(|_| next(127) as i8).collect();
             let (mut expected, mut actual) = (vec![0; queries.len()], vec![1; queries.len()]);
             Scalar.attend(
                 attention,

@@ -103,17 +103,18 @@ impl Matrix {
     }
 
     /// The panels: blocks, biases and shifts of sixteen outputs each.
-    pub fn panels(&self) -> impl Iterator<Item = Panel<'_>> {
-        let blocks = self.blocks.chunks_exact(self.inputs / QUAD);
-        let (biases, _) = self.biases.as_chunks();
-        let (shifts, _) = self.shifts.as_chunks();
-        blocks
-            .zip(biases.iter().zip(shifts))
-            .map(|(blocks, (biases, shifts))| Panel {
-                blocks,
-                biases,
-                shifts,
-            })
+    pub fn panels(&self) -> impl ExactSizeIterator<Item = Panel<'_>> {
+        (0..self.padded_outputs / PANEL).map(|index| self.panel(index))
+    }
+
+    /// One of the panels.
+    pub fn panel(&self, index: usize) -> Panel<'_> {
+        let quads = self.inputs / QUAD;
+        Panel {
+            blocks: &self.blocks[index * quads..][..quads],
+            biases: self.biases[index * PANEL..].first_chunk().unwrap(),
+            shifts: self.shifts[index * PANEL..].first_chunk().unwrap(),
+        }
     }
 }
 

@@ -1,10 +1,14 @@
 //! `Ring`: the keys and values of one lane in one layer, as far as the window reaches back.
 //!
 //! Position `p` lies in slot `p mod slots`. Slots are grouped by sixteen into *panels* so that a
-//! kernel works on sixteen positions (or eight pairs of them) at once:
+//! kernel works on sixteen positions (or four quads of them) at once:
 //!
-//! - a panel of keys is `[pair of dimensions][position][2]`: two products of sixteen scores;
-//! - a panel of values is `[pair of positions][dimension][2]`: two products of every dimension.
+//! - a panel of keys is `[quad of dimensions][position][4]`: four products of sixteen scores;
+//! - a panel of values is `[quad of positions][dimension][4]`: four products of every dimension.
+//!
+//! Four products of an unsigned and a signed byte are what vector units add up in one instruction.
+//! Weights are unsigned and meet signed values; queries are signed and meet keys offset by 128
+//! ([`KEY_OFFSET`]), whose surplus, 128 times the sum of the query, is known beforehand.
 //!
 //! A [`Span`] says which panels a position sees. Its first and last panel also hold positions that
 //! it does not see (too old, still to come, or left from an earlier context): their weight is made
@@ -14,13 +18,17 @@ use std::ops::Range;
 
 /// Positions of one panel.
 pub(crate) const PANEL: usize = 16;
+/// Dimensions of a key, or positions of a value, that lie together.
+pub(crate) const QUAD: usize = 4;
+/// What is added to a key to make it an unsigned byte.
+pub(crate) const KEY_OFFSET: u8 = 128;
 
 /// The keys and values of one lane in one layer.
 #[derive(Debug)]
 pub(crate) struct Ring {
     head_dim: usize,
     slots: usize,
-    keys: Vec<i8>,
+    keys: Vec<u8>,
     values: Vec<i8>,
 }
 
@@ -32,17 +40,12 @@ impl Ring {
 
     /// Creates a ring, or `None` if there is no memory for it.
     pub fn new(slots: usize, head_dim: usize) -> Option<Self> {
-        let zeros = || {
-            let mut zeros = Vec::new();
-            zeros.try_reserve_exact(slots * head_dim).ok()?;
-            zeros.resize(slots * head_dim, 0);
-            Some(zeros)
-        };
+        let len = slots * head_dim;
         Some(Self {
             head_dim,
             slots,
-            keys: zeros()?,
-            values: zeros()?,
+            keys: zeros(len)?,
+            values: zeros(len)?,
         })
     }
 
@@ -51,18 +54,20 @@ impl Ring {
         let slot = position % self.slots;
         let (panel, within) = (slot / PANEL * PANEL * self.head_dim, slot % PANEL);
         let keys = &mut self.keys[panel..][..PANEL * self.head_dim];
-        for (pairs, pair) in keys.chunks_exact_mut(2 * PANEL).zip(key.chunks_exact(2)) {
-            pairs[2 * within..][..2].copy_from_slice(pair);
+        let (quads, _) = key.as_chunks::<QUAD>();
+        for (quads, quad) in keys.chunks_exact_mut(QUAD * PANEL).zip(quads) {
+            let offset = quad.map(|key| key as u8 ^ KEY_OFFSET);
+            quads[QUAD * within..][..QUAD].copy_from_slice(&offset);
         }
-        let pair_len = 2 * self.head_dim;
-        let values = &mut self.values[panel + within / 2 * pair_len..][..pair_len];
-        for (pair, &value) in values.chunks_exact_mut(2).zip(value) {
-            pair[within % 2] = value;
+        let quad_len = QUAD * self.head_dim;
+        let values = &mut self.values[panel + within / QUAD * quad_len..][..quad_len];
+        for (quad, &value) in values.chunks_exact_mut(QUAD).zip(value) {
+            quad[within % QUAD] = value;
         }
     }
 
     /// The panels of a span in order: keys and values, `16 * head_dim` entries each.
-    pub fn panels(&self, span: &Span) -> impl Iterator<Item = (&[i8], &[i8])> {
+    pub fn panels(&self, span: &Span) -> impl Iterator<Item = (&[u8], &[i8])> {
         let panel_len = PANEL * self.head_dim;
         let panels = self.slots / PANEL;
         let first = span.first_panel % panels;
@@ -77,6 +82,13 @@ impl Ring {
             (&self.keys[range.clone()], &self.values[range])
         })
     }
+}
+
+fn zeros<T: Clone + Default>(len: usize) -> Option<Vec<T>> {
+    let mut zeros = Vec::new();
+    zeros.try_reserve_exact(len).ok()?;
+    zeros.resize(len, T::default());
+    Some(zeros)
 }
 
 /// The positions that one position attends to, as a run of panels.
@@ -143,8 +155,9 @@ mod tests {
             let (keys, values) = panels[seen / PANEL];
             for n in 0..16 {
                 let expected = (position as i8).wrapping_add(n as i8);
-                assert_eq!(keys[n / 2 * 32 + seen % PANEL * 2 + n % 2], expected);
-                assert_eq!(values[seen % PANEL / 2 * 32 + n * 2 + seen % 2], !expected);
+                let key = keys[n / 4 * 64 + seen % PANEL * 4 + n % 4];
+                assert_eq!(i32::from(key) - 128, i32::from(expected));
+                assert_eq!(values[seen % PANEL / 4 * 64 + n * 4 + seen % 4], !expected);
             }
         }
     }

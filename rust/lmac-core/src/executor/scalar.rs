@@ -8,6 +8,7 @@ use super::attention::{Attention, Scratch};
 use super::kernel::Kernel;
 use super::matrix::{Block, Matrix, PANEL, Panel, QUAD};
 use super::ring;
+use crate::architecture::MAX_HEAD_DIM;
 
 /// The kernel without special instructions.
 pub(crate) struct Scalar;
@@ -35,7 +36,7 @@ impl Kernel for Scalar {
     fn attend(
         &self,
         attention: Attention<'_>,
-        queries: &[i16],
+        queries: &[i8],
         scratch: &mut Scratch,
         outputs: &mut [u8],
     ) {
@@ -88,22 +89,19 @@ pub(super) fn norm_ratio(width: usize, sum: i32) -> f32 {
     (13 * width) as f32 / sum.max(1) as f32
 }
 
-fn score_span(attention: Attention<'_>, head: usize, query: &[i16], scores: &mut [i32]) {
-    let half = (1 << attention.score_shift) >> 1;
+fn score_span(attention: Attention<'_>, head: usize, query: &[i8], scores: &mut [i32]) {
     let biases = attention.biases.of_span(head, attention.span);
     let panels = attention
         .ring
         .panels(attention.span)
         .zip(biases.chunks_exact(ring::PANEL));
+    let (query_quads, _) = query.as_chunks::<{ ring::QUAD }>();
     for (scores, ((keys, _), biases)) in scores.chunks_exact_mut(ring::PANEL).zip(panels) {
-        scores.fill(half);
-        for (pair, keys) in query
-            .chunks_exact(2)
-            .zip(keys.chunks_exact(2 * ring::PANEL))
-        {
-            for (score, key) in scores.iter_mut().zip(keys.chunks_exact(2)) {
-                let first = i32::from(pair[0]) * i32::from(key[0]);
-                *score += first + i32::from(pair[1]) * i32::from(key[1]);
+        scores.fill(attention.first_sum(query));
+        let (keys, _) = keys.as_chunks::<{ ring::QUAD }>();
+        for (query, keys) in query_quads.iter().zip(keys.chunks_exact(ring::PANEL)) {
+            for (score, key) in scores.iter_mut().zip(keys) {
+                *score += dot(*key, *query);
             }
         }
         for (score, bias) in scores.iter_mut().zip(biases) {
@@ -112,27 +110,33 @@ fn score_span(attention: Attention<'_>, head: usize, query: &[i16], scores: &mut
     }
 }
 
+fn dot(unsigned: [u8; ring::QUAD], signed: [i8; ring::QUAD]) -> i32 {
+    let pairs = unsigned.into_iter().zip(signed);
+    pairs.map(|(u, s)| i32::from(u) * i32::from(s)).sum()
+}
+
 /// Turns scores into weights, 0 where a position is not seen, and returns their sum.
-fn weigh(attention: Attention<'_>, scores: &[i32], weights: &mut [i16]) -> i32 {
+fn weigh(attention: Attention<'_>, scores: &[i32], weights: &mut [u8]) -> i32 {
     let seen = attention.span.seen.clone();
     let largest = scores[seen.clone()].iter().copied().max().unwrap_or(0);
     weights.fill(0);
     for (weight, score) in weights[seen.clone()].iter_mut().zip(&scores[seen.clone()]) {
         let entry = (largest - score).min(255) as usize;
-        *weight = i16::from(attention.exp2_table.entries[entry]);
+        *weight = attention.exp2_table.entries[entry];
     }
     weights[seen].iter().map(|&weight| i32::from(weight)).sum()
 }
 
-fn average_values(attention: Attention<'_>, weights: &[i16], sum: i32, output: &mut [u8]) {
-    let mut sums = [0_i32; 128];
+fn average_values(attention: Attention<'_>, weights: &[u8], sum: i32, output: &mut [u8]) {
+    let mut sums = [0_i32; MAX_HEAD_DIM as usize];
+    let (weights, _) = weights.as_chunks::<{ ring::QUAD }>();
     let panels = attention.ring.panels(attention.span);
-    for ((_, values), weights) in panels.zip(weights.chunks_exact(ring::PANEL)) {
-        let pairs = values.chunks_exact(2 * attention.head_dim);
-        for (values, weight) in pairs.zip(weights.chunks_exact(2)) {
-            for (sum, value) in sums.iter_mut().zip(values.chunks_exact(2)) {
-                let first = i32::from(weight[0]) * i32::from(value[0]);
-                *sum += first + i32::from(weight[1]) * i32::from(value[1]);
+    let (quads, quad_len) = (ring::PANEL / ring::QUAD, ring::QUAD * attention.head_dim);
+    for ((_, values), weights) in panels.zip(weights.chunks_exact(quads)) {
+        for (values, weight) in values.chunks_exact(quad_len).zip(weights) {
+            let (values, _) = values.as_chunks();
+            for (sum, value) in sums.iter_mut().zip(values) {
+                *sum += dot(*weight, *value);
             }
         }
     }

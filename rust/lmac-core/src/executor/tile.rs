@@ -40,7 +40,7 @@ pub(crate) struct Tile {
     /// `(rows, width)`: norms or attention outputs plus 128.
     normed: Vec<u8>,
     /// `(rows, width)`.
-    queries: Vec<i16>,
+    queries: Vec<i8>,
     /// `(rows, 2 * head_dim)`.
     keys_values: Vec<i8>,
     /// `(rows, hidden)`.
@@ -141,7 +141,7 @@ impl Tile {
         {
             let (to_queries, to_keys_values) = results.split_at(width);
             for (query, result) in queries.iter_mut().zip(to_queries) {
-                *query = (*result).clamp(-127, 127) as i16;
+                *query = (*result).clamp(-127, 127) as i8;
             }
             for (key_value, result) in keys_values.iter_mut().zip(to_keys_values) {
                 *key_value = (*result).clamp(-127, 127) as i8;

@@ -1,0 +1,116 @@
+//! What the executor makes of the machine: `cargo bench --bench throughput -- MODEL`.
+//!
+//! Prints one line a measurement, `name value unit`, for benches/report.py to make a table of. Peak
+//! and model are measured alternately, several times, and the median is kept: other work on the
+//! machine disturbs both alike.
+
+use std::hint::black_box;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use lmac_core::executor::{Executor, InstructionSet};
+use lmac_core::model::Model;
+use lmac_core::predictor::Predictor;
+
+mod peak;
+
+const REPETITIONS: usize = 7;
+/// What a measurement should last at least, in seconds.
+const DURATION: f64 = 0.05;
+
+fn main() {
+    let path = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    let path = path.unwrap_or_else(|| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+        root.join("python/lmac/models/default.onnx").display().to_string()
+    });
+    let model = Arc::new(Model::from_bytes(&std::fs::read(path).expect("a model file")).unwrap());
+    let instruction_set = InstructionSet::from_environment().unwrap();
+    let architecture = model.architecture();
+    let width = architecture.width as usize;
+    let dense = multiply_adds(&model);
+    println!("instruction_set {instruction_set:?} -");
+    println!("dense_multiply_adds {dense} 1/byte");
+    println!("width {width} -");
+    let mut cases = Vec::new();
+    for threads in [1, 2] {
+        for lanes in [1, 2, 4, 8, 16, 32, 64, 128, 256, 512] {
+            cases.push(Case { threads, lanes, steps: 1 });
+        }
+        for (lanes, steps) in [(1, 128), (8, 16), (64, 2)] {
+            cases.push(Case { threads, lanes, steps });
+        }
+    }
+    for case in cases {
+        let mut rates = Vec::new();
+        let mut shares = Vec::new();
+        let mut run = case.prepare(&model);
+        for _ in 0..REPETITIONS {
+            let peak = rate(|| peak::multiply_adds(instruction_set));
+            let bytes = rate(&mut run);
+            rates.push(bytes);
+            shares.push(bytes * dense as f64 / (peak * case.threads as f64));
+        }
+        let kind = if case.steps == 1 { "decode" } else { "encode" };
+        println!("{kind}/{}x{}/{}threads {:.1} KB/s {:.1} % of peak",
+            case.lanes, case.steps, case.threads, median(rates) / 1e3, 100.0 * median(shares));
+    }
+    let peaks = (0..REPETITIONS).map(|_| rate(|| peak::multiply_adds(instruction_set)));
+    println!("peak {:.1} G/s", median(peaks.collect()) / 1e9);
+}
+
+/// Dense multiply-adds of a symbol, without attention.
+fn multiply_adds(model: &Model) -> usize {
+    let a = model.architecture();
+    let layer = a.width * (2 * a.width + 2 * a.head_dim + 2 * a.hidden);
+    (a.layers * layer + a.width * (a.alphabet_size + a.contexts.len() as u32 * a.context_dim)) as usize
+}
+
+struct Case {
+    threads: usize,
+    lanes: usize,
+    steps: usize,
+}
+
+impl Case {
+    /// A call of the executor that returns the number of bytes; its windows are full.
+    fn prepare(&self, model: &Arc<Model>) -> impl FnMut() -> usize + use<> {
+        let mut executor = Executor::new(model.clone(), Some(self.threads)).unwrap();
+        let (lanes, steps) = (self.lanes, self.steps);
+        executor.start(lanes).unwrap();
+        let mut state = 1_u64;
+        let mut call = move |steps: usize| {
+            let mut next = || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                (state >> 56) as u16
+            };
+            let symbols: Vec<u16> = (0..lanes * steps).map(|_| next()).collect();
+            let mut logits = vec![0; lanes * steps * 256];
+            executor.advance(&symbols, steps, &mut logits).unwrap();
+            black_box(logits);
+            lanes * steps
+        };
+        for _ in 0..4 {
+            call(64);
+        }
+        move || call(steps)
+    }
+}
+
+/// Units of work a second; `work` returns how many it did.
+fn rate(mut work: impl FnMut() -> usize) -> f64 {
+    let (began, mut done) = (Instant::now(), 0);
+    loop {
+        done += work();
+        let seconds = began.elapsed().as_secs_f64();
+        if seconds > DURATION {
+            return done as f64 / seconds;
+        }
+    }
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}

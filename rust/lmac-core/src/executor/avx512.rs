@@ -1,0 +1,414 @@
+//! The kernel for AVX-512 with VNNI and VBMI: Intel since Ice Lake, AMD since Zen 4.
+//!
+//! - Products: `vpdpbusd` multiplies four unsigned bytes with four signed ones and adds all to a
+//!   32-bit sum, sixteen sums at a time: exact for all operands, and a [`Block`] of weights or a
+//!   quad of keys or values is one vector.
+//! - The table of powers of two is two registers of 64 entries each for one `vpermi2b`, twice.
+//!
+//! The floating-point steps are the same single operations as in the scalar kernel; nothing is
+//! fused, no reciprocal is approximated.
+
+#[allow(clippy::wildcard_imports)] // fifty intrinsics
+use std::arch::x86_64::*;
+
+use super::attention::{Attention, Exp2Table, HEADS, Scratch};
+use super::kernel::Kernel;
+use super::matrix::{Block, Matrix, PANEL, Panel, QUAD};
+use super::{ring, scalar};
+
+const ROUND: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
+
+/// The kernel for AVX-512; a reference to it proves that the processor has all that it uses.
+pub(crate) struct Avx512(());
+
+impl Avx512 {
+    /// The kernel, if the processor has its instructions.
+    pub fn detect() -> Option<&'static Self> {
+        const KERNEL: &Avx512 = &Avx512(());
+        let is_available = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vnni")
+            && is_x86_feature_detected!("avx512vbmi");
+        is_available.then_some(KERNEL)
+    }
+}
+
+impl Kernel for Avx512 {
+    fn multiply(&self, matrix: &Matrix, activations: &[u8], results: &mut [i32]) {
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { multiply(matrix, activations, results) }
+    }
+
+    fn norm(&self, residual: &[i32], normed: &mut [u8]) {
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { norm(residual, normed) }
+    }
+
+    fn attend(
+        &self,
+        attention: Attention<'_>,
+        queries: &[i8],
+        scratch: &mut Scratch,
+        outputs: &mut [u8],
+    ) {
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { attend(attention, queries, scratch, outputs) }
+    }
+
+    fn squared_relu(&self, results: &[i32], hidden: &mut [u8]) {
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { squared_relu(results, hidden) }
+    }
+
+    fn add_branch(&self, residual: &mut [i32], branch: &[i32]) {
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { add_branch(residual, branch) }
+    }
+}
+
+/// Many rows share the weights of two panels; one or two rows cannot hide the latency of sums and of
+/// memory that way, and take eight panels at a time.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
+fn multiply(matrix: &Matrix, activations: &[u8], results: &mut [i32]) {
+    let panels = matrix.padded_outputs() / PANEL;
+    let at_once = if activations.len() <= 2 * matrix.inputs() {
+        8
+    } else {
+        2
+    };
+    let whole = panels - panels % at_once;
+    for first in (0..whole).step_by(at_once) {
+        match at_once {
+            8 => multiply_panels::<8>(matrix, first, activations, results),
+            _ => multiply_panels::<2>(matrix, first, activations, results),
+        }
+    }
+    for first in whole..panels {
+        multiply_panels::<1>(matrix, first, activations, results);
+    }
+}
+
+/// The outputs of `PANELS` panels for all rows.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
+fn multiply_panels<const PANELS: usize>(
+    matrix: &Matrix,
+    first: usize,
+    mut rows: &[u8],
+    mut results: &mut [i32],
+) {
+    let (inputs, stride) = (matrix.inputs(), matrix.padded_outputs());
+    let mut panels = [matrix.panel(first); PANELS];
+    for (index, panel) in panels.iter_mut().enumerate() {
+        *panel = matrix.panel(first + index);
+    }
+    while !rows.is_empty() {
+        let to = &mut results[first * PANEL..];
+        let done = match rows.len() / inputs {
+            8.. if PANELS <= 2 => multiply_tile::<8, PANELS>(panels, rows, to, stride),
+            4.. if PANELS <= 2 => multiply_tile::<4, PANELS>(panels, rows, to, stride),
+            2.. => multiply_tile::<2, PANELS>(panels, rows, to, stride),
+            _ => multiply_tile::<1, PANELS>(panels, rows, to, stride),
+        };
+        rows = &rows[done * inputs..];
+        results = &mut results[done * stride..];
+    }
+}
+
+/// The outputs of `PANELS` panels for `ROWS` rows, whose number is returned; the results of a row begin
+/// at multiples of `stride`.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
+fn multiply_tile<const ROWS: usize, const PANELS: usize>(
+    panels: [Panel<'_>; PANELS],
+    rows: &[u8],
+    results: &mut [i32],
+    stride: usize,
+) -> usize {
+    let quads = panels[0].blocks.len();
+    let rows = &rows[..ROWS * quads * QUAD];
+    let mut sums = [[_mm512_setzero_si512(); PANELS]; ROWS];
+    for sums in &mut sums {
+        for (sums, panel) in sums.iter_mut().zip(panels) {
+            *sums = load_i32(panel.biases);
+        }
+    }
+    for quad in 0..quads {
+        let mut weights = [_mm512_setzero_si512(); PANELS];
+        for (weights, panel) in weights.iter_mut().zip(panels) {
+            *weights = load_block(&panel.blocks[quad]);
+        }
+        for (row, sums) in sums.iter_mut().enumerate() {
+            let activations = broadcast(rows, row * quads + quad);
+            for (sums, weights) in sums.iter_mut().zip(weights) {
+                *sums = _mm512_dpbusd_epi32(*sums, activations, weights);
+            }
+        }
+    }
+    for (row, sums) in sums.iter().enumerate() {
+        for (index, (sums, panel)) in sums.iter().zip(panels).enumerate() {
+            let shifted = _mm512_srav_epi32(*sums, load_i32(panel.shifts));
+            store_i32(chunk_mut(results, row * stride + index * PANEL), shifted);
+        }
+    }
+    ROWS
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
+fn norm(residual: &[i32], normed: &mut [u8]) {
+    let (residuals, _) = residual.as_chunks();
+    let mut sums = _mm512_setzero_si512();
+    for x in residuals {
+        sums = _mm512_add_epi32(sums, _mm512_abs_epi32(load_i32(x)));
+    }
+    let sum = _mm512_reduce_add_epi32(sums);
+    let ratio = _mm512_set1_ps(scalar::norm_ratio(residual.len(), sum));
+    for (x, normed) in residuals.iter().zip(normed.as_chunks_mut().0) {
+        let scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(load_i32(x)), ratio);
+        // Beyond the limits there is nothing to round: clipping first, rounding is left to the conversion.
+        let clipped = _mm512_max_ps(scaled, _mm512_set1_ps(-127.0));
+        let clipped = _mm512_min_ps(clipped, _mm512_set1_ps(127.0));
+        store_offset(normed, _mm512_cvt_roundps_epi32::<ROUND>(clipped));
+    }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
+fn attend(attention: Attention<'_>, queries: &[i8], scratch: &mut Scratch, outputs: &mut [u8]) {
+    let group_len = HEADS * attention.head_dim;
+    let groups = queries.chunks(group_len).zip(outputs.chunks_mut(group_len));
+    for (group, (queries, outputs)) in groups.enumerate() {
+        let head = group * HEADS;
+        match queries.len() / attention.head_dim {
+            4 => attend_heads::<4>(attention, head, queries, scratch, outputs),
+            3 => attend_heads::<3>(attention, head, queries, scratch, outputs),
+            2 => attend_heads::<2>(attention, head, queries, scratch, outputs),
+            _ => attend_heads::<1>(attention, head, queries, scratch, outputs),
+        }
+    }
+}
+
+/// Attention of `COUNT` heads, `first_head` the first of them.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
+fn attend_heads<const COUNT: usize>(
+    attention: Attention<'_>,
+    first_head: usize,
+    queries: &[i8],
+    scratch: &mut Scratch,
+    outputs: &mut [u8],
+) {
+    let stride = scratch.stride;
+    let largest = score_span::<COUNT>(attention, first_head, queries, scratch);
+    let mut sums = [0; COUNT];
+    for head in 0..COUNT {
+        let scores = &scratch.scores[head * stride..][..stride];
+        let weights = &mut scratch.weights[head * stride..][..stride];
+        sums[head] = weigh(attention, scores, largest[head], weights);
+    }
+    let mut first = 0;
+    while first < attention.head_dim {
+        first += match attention.head_dim - first {
+            64.. => average_values::<COUNT, 4>(attention, first, scratch, sums, outputs),
+            32.. => average_values::<COUNT, 2>(attention, first, scratch, sums, outputs),
+            _ => average_values::<COUNT, 1>(attention, first, scratch, sums, outputs),
+        }
+    }
+}
+
+/// Writes the scores of all entries of the span and returns the largest of each head.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
+fn score_span<const COUNT: usize>(
+    attention: Attention<'_>,
+    first_head: usize,
+    queries: &[i8],
+    scratch: &mut Scratch,
+) -> [i32; COUNT] {
+    let shift = _mm_cvtsi32_si128(attention.score_shift as i32);
+    let quads = attention.head_dim / ring::QUAD;
+    let mut first_sums = [_mm512_setzero_si512(); COUNT];
+    for (head, first_sum) in first_sums.iter_mut().enumerate() {
+        let query = &queries[head * attention.head_dim..][..attention.head_dim];
+        *first_sum = _mm512_set1_epi32(attention.first_sum(query));
+    }
+    let mut largest = [_mm512_set1_epi32(i32::MIN); COUNT];
+    for (panel, (keys, _)) in attention.ring.panels(attention.span).enumerate() {
+        let mut sums = first_sums;
+        for (quad, keys) in keys.as_chunks().0.iter().enumerate() {
+            let keys = load_bytes(keys);
+            for (head, sums) in sums.iter_mut().enumerate() {
+                let query = broadcast(queries, head * quads + quad);
+                *sums = _mm512_dpbusd_epi32(*sums, keys, query);
+            }
+        }
+        let entry = panel * ring::PANEL;
+        for (head, (largest, sums)) in largest.iter_mut().zip(sums).enumerate() {
+            let biases = attention.biases.of_span(first_head + head, attention.span);
+            let bias = load_i32(chunk(biases, entry));
+            let score = _mm512_add_epi32(_mm512_sra_epi32(sums, shift), bias);
+            *largest = _mm512_max_epi32(*largest, score);
+            let scores = &mut scratch.scores[head * scratch.stride..];
+            store_i32(chunk_mut(scores, entry), score);
+        }
+    }
+    let mut result = [0; COUNT];
+    for (result, largest) in result.iter_mut().zip(largest) {
+        *result = _mm512_reduce_max_epi32(largest);
+    }
+    result
+}
+
+/// Turns scores into weights, 0 where a position is not seen, and returns their sum.
+///
+/// Works on 64 entries at a time: behind the span there may be old scores, which are as unseen as
+/// the margins of the span.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
+fn weigh(attention: Attention<'_>, scores: &[i32], largest: i32, weights: &mut [u8]) -> i32 {
+    let len = (attention.span.panels * ring::PANEL).next_multiple_of(64);
+    let weights = &mut weights[..len];
+    let largest = _mm512_set1_epi32(largest);
+    let table = load_table(attention.exp2_table);
+    for (scores, weights) in scores
+        .as_chunks::<64>()
+        .0
+        .iter()
+        .zip(weights.as_chunks_mut().0)
+    {
+        let mut indices = [_mm_setzero_si128(); 4];
+        for (index, indices) in indices.iter_mut().enumerate() {
+            let difference = _mm512_sub_epi32(largest, load_i32(chunk(scores, 16 * index)));
+            *indices = _mm512_cvtusepi32_epi8(difference); // at most 255
+        }
+        let low = _mm512_inserti32x4::<1>(_mm512_castsi128_si512(indices[0]), indices[1]);
+        let half = _mm512_inserti32x4::<2>(low, indices[2]);
+        store_bytes(
+            weights,
+            look_up(table, _mm512_inserti32x4::<3>(half, indices[3])),
+        );
+    }
+    weights[..attention.span.seen.start].fill(0);
+    weights[attention.span.seen.end..].fill(0);
+    let mut sums = _mm512_setzero_si512();
+    for weights in weights.as_chunks().0 {
+        let eights = _mm512_sad_epu8(load_bytes(weights), _mm512_setzero_si512());
+        sums = _mm512_add_epi64(sums, eights);
+    }
+    _mm512_reduce_add_epi64(sums) as i32
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
+fn load_table(table: &Exp2Table) -> [__m512i; 4] {
+    let mut vectors = [_mm512_setzero_si512(); 4];
+    for (vector, entries) in vectors.iter_mut().zip(table.entries.as_chunks().0) {
+        *vector = load_bytes(entries);
+    }
+    vectors
+}
+
+/// The table's entries at 64 byte indices.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
+fn look_up(table: [__m512i; 4], indices: __m512i) -> __m512i {
+    let low = _mm512_permutex2var_epi8(table[0], indices, table[1]);
+    let high = _mm512_permutex2var_epi8(table[2], indices, table[3]);
+    _mm512_mask_blend_epi8(_mm512_movepi8_mask(indices), low, high)
+}
+
+/// Writes the averages of `16 * SIXTEENS` dimensions from `first` on, and returns their number.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
+fn average_values<const COUNT: usize, const SIXTEENS: usize>(
+    attention: Attention<'_>,
+    first: usize,
+    scratch: &Scratch,
+    sums: [i32; COUNT],
+    outputs: &mut [u8],
+) -> usize {
+    let quad_len = QUAD * attention.head_dim;
+    let mut weighted = [[_mm512_setzero_si512(); SIXTEENS]; COUNT];
+    for (panel, (_, panel_values)) in attention.ring.panels(attention.span).enumerate() {
+        let weights = &scratch.weights[panel * ring::PANEL..];
+        for (quad, quad_values) in panel_values.chunks_exact(quad_len).enumerate() {
+            let (quad_values, _) = quad_values[QUAD * first..].as_chunks();
+            let mut values = [_mm512_setzero_si512(); SIXTEENS];
+            for (values, bytes) in values.iter_mut().zip(quad_values) {
+                *values = load_bytes(bytes);
+            }
+            for (head, weighted) in weighted.iter_mut().enumerate() {
+                let weights = broadcast(weights, head * scratch.stride / QUAD + quad);
+                for (weighted, values) in weighted.iter_mut().zip(values) {
+                    *weighted = _mm512_dpbusd_epi32(*weighted, weights, values);
+                }
+            }
+        }
+    }
+    for (head, (weighted, sum)) in weighted.iter().zip(sums).enumerate() {
+        let (outputs, _) = outputs[head * attention.head_dim + first..].as_chunks_mut();
+        for (output, weighted) in outputs.iter_mut().zip(weighted) {
+            let sum = _mm512_set1_ps(sum as f32);
+            let quotient = _mm512_div_ps(_mm512_cvtepi32_ps(*weighted), sum);
+            store_offset(output, _mm512_cvt_roundps_epi32::<ROUND>(quotient));
+        }
+    }
+    SIXTEENS * PANEL
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
+fn squared_relu(results: &[i32], hidden: &mut [u8]) {
+    scalar::squared_relu(results, hidden);
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
+fn add_branch(residual: &mut [i32], branch: &[i32]) {
+    scalar::add_branch(residual, branch);
+}
+
+/// Stores sixteen numbers in -127..=127 as bytes, offset by 128.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
+fn store_offset(to: &mut [u8; 16], values: __m512i) {
+    let bytes = _mm512_cvtepi32_epi8(_mm512_add_epi32(values, _mm512_set1_epi32(128)));
+    // SAFETY: the array has sixteen bytes.
+    unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), bytes) }
+}
+
+/// Four bytes, number `index` of such quads, sixteen times.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
+fn broadcast<T>(bytes: &[T], index: usize) -> __m512i {
+    const { assert!(size_of::<T>() == 1) };
+    let quad = &bytes[index * QUAD..][..QUAD];
+    // SAFETY: the slice has four bytes; the read needs no alignment.
+    _mm512_set1_epi32(unsafe { quad.as_ptr().cast::<i32>().read_unaligned() })
+}
+
+fn chunk(values: &[i32], first: usize) -> &[i32; 16] {
+    values[first..].first_chunk().unwrap()
+}
+
+fn chunk_mut(values: &mut [i32], first: usize) -> &mut [i32; 16] {
+    values[first..].first_chunk_mut().unwrap()
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
+fn load_block(block: &Block) -> __m512i {
+    // SAFETY: a block has 64 bytes and is aligned to 64.
+    unsafe { _mm512_load_si512(block.0.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
+fn load_bytes<T>(bytes: &[T; 64]) -> __m512i {
+    const { assert!(size_of::<T>() == 1) };
+    // SAFETY: the array has 64 bytes.
+    unsafe { _mm512_loadu_si512(bytes.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
+fn store_bytes(to: &mut [u8; 64], values: __m512i) {
+    // SAFETY: the array has 64 bytes.
+    unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), values) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
+fn load_i32(from: &[i32; 16]) -> __m512i {
+    // SAFETY: the array has 64 bytes.
+    unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
+fn store_i32(to: &mut [i32; 16], values: __m512i) {
+    // SAFETY: the array has 64 bytes.
+    unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), values) }
+}
