@@ -1,8 +1,9 @@
-//! What the executor makes of the machine: `cargo bench --bench throughput -- MODEL`.
+//! What the executor makes of the machine with the model that lmac ships: `cargo bench --bench
+//! throughput -- [NAME]`, with the beginning of the names of the measurements that are wanted.
 //!
-//! Prints one line a measurement, `name value unit`, for benches/report.py to make a table of. Peak
-//! and model are measured alternately, several times, and the median is kept: other work on the
-//! machine disturbs both alike.
+//! Prints one line a measurement, for benches/report.py to make a table of. Peak and model are
+//! measured alternately, several times, and the median is kept: other work on the machine disturbs
+//! both alike.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -20,11 +21,11 @@ const REPETITIONS: usize = 7;
 const DURATION: f64 = 0.05;
 
 fn main() {
-    let path = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    let path = path.unwrap_or_else(|| {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        root.join("python/lmac/models/default.onnx").display().to_string()
-    });
+    let wanted = std::env::args()
+        .skip(1)
+        .find(|argument| !argument.starts_with('-'));
+    let wanted = wanted.unwrap_or_default();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../python/lmac/models/default.onnx");
     let model = Arc::new(Model::from_bytes(&std::fs::read(path).expect("a model file")).unwrap());
     let instruction_set = InstructionSet::from_environment().unwrap();
     let architecture = model.architecture();
@@ -36,13 +37,21 @@ fn main() {
     let mut cases = Vec::new();
     for threads in [1, 2] {
         for lanes in [1, 2, 4, 8, 16, 32, 64, 128, 256, 512] {
-            cases.push(Case { threads, lanes, steps: 1 });
+            cases.push(Case {
+                threads,
+                lanes,
+                steps: 1,
+            });
         }
         for (lanes, steps) in [(1, 128), (8, 16), (64, 2)] {
-            cases.push(Case { threads, lanes, steps });
+            cases.push(Case {
+                threads,
+                lanes,
+                steps,
+            });
         }
     }
-    for case in cases {
+    for case in cases.iter().filter(|case| case.name().starts_with(&wanted)) {
         let mut rates = Vec::new();
         let mut shares = Vec::new();
         let mut run = case.prepare(&model);
@@ -52,9 +61,12 @@ fn main() {
             rates.push(bytes);
             shares.push(bytes * dense as f64 / (peak * case.threads as f64));
         }
-        let kind = if case.steps == 1 { "decode" } else { "encode" };
-        println!("{kind}/{}x{}/{}threads {:.1} KB/s {:.1} % of peak",
-            case.lanes, case.steps, case.threads, median(rates) / 1e3, 100.0 * median(shares));
+        println!(
+            "{} {:.1} KB/s {:.1} % of peak",
+            case.name(),
+            median(rates) / 1e3,
+            100.0 * median(shares)
+        );
     }
     let peaks = (0..REPETITIONS).map(|_| rate(|| peak::multiply_adds(instruction_set)));
     println!("peak {:.1} G/s", median(peaks.collect()) / 1e9);
@@ -64,7 +76,8 @@ fn main() {
 fn multiply_adds(model: &Model) -> usize {
     let a = model.architecture();
     let layer = a.width * (2 * a.width + 2 * a.head_dim + 2 * a.hidden);
-    (a.layers * layer + a.width * (a.alphabet_size + a.contexts.len() as u32 * a.context_dim)) as usize
+    (a.layers * layer + a.width * (a.alphabet_size + a.contexts.len() as u32 * a.context_dim))
+        as usize
 }
 
 struct Case {
@@ -74,6 +87,14 @@ struct Case {
 }
 
 impl Case {
+    fn name(&self) -> String {
+        let kind = if self.steps == 1 { "decode" } else { "encode" };
+        format!(
+            "{kind}/{}x{}/{} threads",
+            self.lanes, self.steps, self.threads
+        )
+    }
+
     /// A call of the executor that returns the number of bytes; its windows are full.
     fn prepare(&self, model: &Arc<Model>) -> impl FnMut() -> usize + use<> {
         let mut executor = Executor::new(model.clone(), Some(self.threads)).unwrap();
@@ -82,7 +103,9 @@ impl Case {
         let mut state = 1_u64;
         let mut call = move |steps: usize| {
             let mut next = || {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
                 (state >> 56) as u16
             };
             let symbols: Vec<u16> = (0..lanes * steps).map(|_| next()).collect();

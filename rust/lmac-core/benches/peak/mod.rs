@@ -28,7 +28,10 @@ fn plain() -> usize {
     for _ in 0..ROUNDS / 16 {
         let mut sums = [0_i32; 16];
         for (sum, weights) in sums.iter_mut().zip(&weights) {
-            let products = weights.iter().zip(&row).map(|(&w, &a)| i32::from(w) * i32::from(a));
+            let products = weights
+                .iter()
+                .zip(&row)
+                .map(|(&w, &a)| i32::from(w) * i32::from(a));
             *sum = products.sum();
         }
         black_box(sums);

@@ -8,6 +8,9 @@
 //! The floating-point steps are the same single operations as in the scalar kernel; nothing is
 //! fused, no reciprocal is approximated.
 
+// Loops over indices keep arrays of vectors in registers; iterators over such arrays copy them.
+#![allow(clippy::needless_range_loop)]
+
 #[allow(clippy::wildcard_imports)] // fifty intrinsics
 use std::arch::x86_64::*;
 
@@ -133,13 +136,15 @@ fn multiply_tile<const ROWS: usize, const PANELS: usize>(
     }
     for quad in 0..quads {
         let mut weights = [_mm512_setzero_si512(); PANELS];
-        for (weights, panel) in weights.iter_mut().zip(panels) {
-            *weights = load_block(&panel.blocks[quad]);
+        for panel in 0..PANELS {
+            weights[panel] = load_block(&panels[panel].blocks[quad]);
         }
-        for (row, sums) in sums.iter_mut().enumerate() {
-            let activations = broadcast(rows, row * quads + quad);
-            for (sums, weights) in sums.iter_mut().zip(weights) {
-                *sums = _mm512_dpbusd_epi32(*sums, activations, weights);
+        for row in 0..ROWS {
+            // SAFETY: every row has `quads` quads.
+            let activations = unsafe { broadcast(rows, row * quads + quad) };
+            for panel in 0..PANELS {
+                sums[row][panel] =
+                    _mm512_dpbusd_epi32(sums[row][panel], activations, weights[panel]);
             }
         }
     }
@@ -221,35 +226,40 @@ fn score_span<const COUNT: usize>(
     scratch: &mut Scratch,
 ) -> [i32; COUNT] {
     let shift = _mm_cvtsi32_si128(attention.score_shift as i32);
-    let quads = attention.head_dim / ring::QUAD;
+    let head_dim = attention.head_dim;
+    let quads = head_dim / ring::QUAD;
+    let queries = &queries[..COUNT * head_dim];
     let mut first_sums = [_mm512_setzero_si512(); COUNT];
-    for (head, first_sum) in first_sums.iter_mut().enumerate() {
-        let query = &queries[head * attention.head_dim..][..attention.head_dim];
-        *first_sum = _mm512_set1_epi32(attention.first_sum(query));
+    let mut biases = [&[][..]; COUNT];
+    for head in 0..COUNT {
+        let query = &queries[head * head_dim..][..head_dim];
+        first_sums[head] = _mm512_set1_epi32(attention.first_sum(query));
+        biases[head] = attention.biases.of_span(first_head + head, attention.span);
     }
     let mut largest = [_mm512_set1_epi32(i32::MIN); COUNT];
     for (panel, (keys, _)) in attention.ring.panels(attention.span).enumerate() {
+        let (keys, _) = keys.as_chunks();
         let mut sums = first_sums;
-        for (quad, keys) in keys.as_chunks().0.iter().enumerate() {
+        for (quad, keys) in keys[..quads].iter().enumerate() {
             let keys = load_bytes(keys);
-            for (head, sums) in sums.iter_mut().enumerate() {
-                let query = broadcast(queries, head * quads + quad);
-                *sums = _mm512_dpbusd_epi32(*sums, keys, query);
+            for head in 0..COUNT {
+                // SAFETY: every query has `quads` quads.
+                let query = unsafe { broadcast(queries, head * quads + quad) };
+                sums[head] = _mm512_dpbusd_epi32(sums[head], keys, query);
             }
         }
         let entry = panel * ring::PANEL;
-        for (head, (largest, sums)) in largest.iter_mut().zip(sums).enumerate() {
-            let biases = attention.biases.of_span(first_head + head, attention.span);
-            let bias = load_i32(chunk(biases, entry));
-            let score = _mm512_add_epi32(_mm512_sra_epi32(sums, shift), bias);
-            *largest = _mm512_max_epi32(*largest, score);
+        for head in 0..COUNT {
+            let bias = load_i32(chunk(biases[head], entry));
+            let score = _mm512_add_epi32(_mm512_sra_epi32(sums[head], shift), bias);
+            largest[head] = _mm512_max_epi32(largest[head], score);
             let scores = &mut scratch.scores[head * scratch.stride..];
             store_i32(chunk_mut(scores, entry), score);
         }
     }
     let mut result = [0; COUNT];
-    for (result, largest) in result.iter_mut().zip(largest) {
-        *result = _mm512_reduce_max_epi32(largest);
+    for head in 0..COUNT {
+        result[head] = _mm512_reduce_max_epi32(largest[head]);
     }
     result
 }
@@ -320,28 +330,37 @@ fn average_values<const COUNT: usize, const SIXTEENS: usize>(
 ) -> usize {
     let quad_len = QUAD * attention.head_dim;
     let mut weighted = [[_mm512_setzero_si512(); SIXTEENS]; COUNT];
-    for (panel, (_, panel_values)) in attention.ring.panels(attention.span).enumerate() {
-        let weights = &scratch.weights[panel * ring::PANEL..];
-        for (quad, quad_values) in panel_values.chunks_exact(quad_len).enumerate() {
-            let (quad_values, _) = quad_values[QUAD * first..].as_chunks();
+    for (panel, (_, values)) in attention.ring.panels(attention.span).enumerate() {
+        let first_weight = panel * ring::PANEL;
+        let weights = &scratch.weights[..(COUNT - 1) * scratch.stride + first_weight + ring::PANEL];
+        for quad in 0..ring::PANEL / ring::QUAD {
+            let (bytes, _) = values[quad * quad_len + QUAD * first..].as_chunks();
+            let bytes = &bytes[..SIXTEENS];
             let mut values = [_mm512_setzero_si512(); SIXTEENS];
-            for (values, bytes) in values.iter_mut().zip(quad_values) {
-                *values = load_bytes(bytes);
+            for sixteen in 0..SIXTEENS {
+                values[sixteen] = load_bytes(&bytes[sixteen]);
             }
-            for (head, weighted) in weighted.iter_mut().enumerate() {
-                let weights = broadcast(weights, head * scratch.stride / QUAD + quad);
-                for (weighted, values) in weighted.iter_mut().zip(values) {
-                    *weighted = _mm512_dpbusd_epi32(*weighted, weights, values);
+            for head in 0..COUNT {
+                let index = (head * scratch.stride + first_weight) / QUAD + quad;
+                // SAFETY: the weights of every head go on for a panel after `first_weight`.
+                let weights = unsafe { broadcast(weights, index) };
+                for sixteen in 0..SIXTEENS {
+                    weighted[head][sixteen] =
+                        _mm512_dpbusd_epi32(weighted[head][sixteen], weights, values[sixteen]);
                 }
             }
         }
     }
-    for (head, (weighted, sum)) in weighted.iter().zip(sums).enumerate() {
+    for head in 0..COUNT {
         let (outputs, _) = outputs[head * attention.head_dim + first..].as_chunks_mut();
-        for (output, weighted) in outputs.iter_mut().zip(weighted) {
-            let sum = _mm512_set1_ps(sum as f32);
-            let quotient = _mm512_div_ps(_mm512_cvtepi32_ps(*weighted), sum);
-            store_offset(output, _mm512_cvt_roundps_epi32::<ROUND>(quotient));
+        let sum = _mm512_set1_ps(sums[head] as f32);
+        for sixteen in 0..SIXTEENS {
+            let weighted = _mm512_cvtepi32_ps(weighted[head][sixteen]);
+            let quotient = _mm512_div_ps(weighted, sum);
+            store_offset(
+                &mut outputs[sixteen],
+                _mm512_cvt_roundps_epi32::<ROUND>(quotient),
+            );
         }
     }
     SIXTEENS * PANEL
@@ -366,12 +385,16 @@ fn store_offset(to: &mut [u8; 16], values: __m512i) {
 }
 
 /// Four bytes, number `index` of such quads, sixteen times.
+///
+/// # Safety
+///
+/// The quad must lie within `bytes`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
-fn broadcast<T>(bytes: &[T], index: usize) -> __m512i {
+unsafe fn broadcast<T>(bytes: &[T], index: usize) -> __m512i {
     const { assert!(size_of::<T>() == 1) };
-    let quad = &bytes[index * QUAD..][..QUAD];
-    // SAFETY: the slice has four bytes; the read needs no alignment.
-    _mm512_set1_epi32(unsafe { quad.as_ptr().cast::<i32>().read_unaligned() })
+    debug_assert!((index + 1) * QUAD <= bytes.len());
+    // SAFETY: the caller's promise; the read needs no alignment.
+    _mm512_set1_epi32(unsafe { bytes.as_ptr().cast::<i32>().add(index).read_unaligned() })
 }
 
 fn chunk(values: &[i32], first: usize) -> &[i32; 16] {
