@@ -18,7 +18,7 @@ use std::arch::x86_64::*;
 
 use super::attention::{Attention, Exp2Table, HEADS, Scratch};
 use super::kernel::Kernel;
-use super::matrix::{Block, Matrix, PANEL, Panel, QUAD};
+use super::matrix::{Block, PANEL, Panel, Panels, QUAD};
 use super::{ring, scalar};
 use crate::architecture;
 
@@ -37,9 +37,9 @@ impl Avx2 {
 }
 
 impl Kernel for Avx2 {
-    fn multiply(&self, matrix: &Matrix, activations: &[u8], results: &mut [i32]) {
+    fn multiply(&self, panels: Panels<'_>, activations: &[u8], results: &mut [i32]) {
         // SAFETY: `self` proves that the processor has AVX2.
-        unsafe { multiply(matrix, activations, results) }
+        unsafe { multiply(panels, activations, results) }
     }
 
     fn norm(&self, residual: &[i32], normed: &mut [u8]) {
@@ -70,10 +70,10 @@ impl Kernel for Avx2 {
 }
 
 #[target_feature(enable = "avx2")]
-fn multiply(matrix: &Matrix, activations: &[u8], results: &mut [i32]) {
+fn multiply(panels: Panels<'_>, activations: &[u8], results: &mut [i32]) {
     const ROWS: usize = 4;
-    let (inputs, stride) = (matrix.inputs(), matrix.padded_outputs());
-    for (index, panel) in matrix.panels().enumerate() {
+    let (inputs, stride) = (panels.inputs(), panels.outputs());
+    for (index, panel) in panels.iter().enumerate() {
         let tiles = activations.chunks(ROWS * inputs);
         for (rows, results) in tiles.zip(results.chunks_mut(ROWS * stride)) {
             let results = &mut results[index * PANEL..];

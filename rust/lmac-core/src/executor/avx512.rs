@@ -16,7 +16,7 @@ use std::arch::x86_64::*;
 
 use super::attention::{Attention, Exp2Table, HEADS, Scratch};
 use super::kernel::Kernel;
-use super::matrix::{Block, Matrix, PANEL, Panel, QUAD};
+use super::matrix::{Block, PANEL, Panel, Panels, QUAD};
 use super::{ring, scalar};
 
 const ROUND: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
@@ -37,9 +37,9 @@ impl Avx512 {
 }
 
 impl Kernel for Avx512 {
-    fn multiply(&self, matrix: &Matrix, activations: &[u8], results: &mut [i32]) {
+    fn multiply(&self, panels: Panels<'_>, activations: &[u8], results: &mut [i32]) {
         // SAFETY: `self` proves that the processor has the instructions.
-        unsafe { multiply(matrix, activations, results) }
+        unsafe { multiply(panels, activations, results) }
     }
 
     fn norm(&self, residual: &[i32], normed: &mut [u8]) {
@@ -70,51 +70,50 @@ impl Kernel for Avx512 {
 }
 
 /// Many rows share the weights of two panels; one or two rows cannot hide the latency of sums and of
-/// memory that way, and take eight panels at a time.
+/// memory that way, and take up to eight panels at a time.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
-fn multiply(matrix: &Matrix, activations: &[u8], results: &mut [i32]) {
-    let panels = matrix.padded_outputs() / PANEL;
-    let at_once = if activations.len() <= 2 * matrix.inputs() {
+fn multiply(panels: Panels<'_>, activations: &[u8], results: &mut [i32]) {
+    let most = if activations.len() <= 2 * panels.inputs() {
         8
     } else {
         2
     };
-    let whole = panels - panels % at_once;
-    for first in (0..whole).step_by(at_once) {
-        match at_once {
-            8 => multiply_panels::<8>(matrix, first, activations, results),
-            _ => multiply_panels::<2>(matrix, first, activations, results),
+    let mut first = 0;
+    while first < panels.len() {
+        first += match (panels.len() - first).min(most) {
+            8.. => multiply_panels::<8>(panels, first, activations, results),
+            4.. => multiply_panels::<4>(panels, first, activations, results),
+            2.. => multiply_panels::<2>(panels, first, activations, results),
+            _ => multiply_panels::<1>(panels, first, activations, results),
         }
-    }
-    for first in whole..panels {
-        multiply_panels::<1>(matrix, first, activations, results);
     }
 }
 
-/// The outputs of `PANELS` panels for all rows.
+/// The outputs of `COUNT` panels from `first` on, for all rows; returns `COUNT`.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
-fn multiply_panels<const PANELS: usize>(
-    matrix: &Matrix,
+fn multiply_panels<const COUNT: usize>(
+    panels: Panels<'_>,
     first: usize,
     mut rows: &[u8],
     mut results: &mut [i32],
-) {
-    let (inputs, stride) = (matrix.inputs(), matrix.padded_outputs());
-    let mut panels = [matrix.panel(first); PANELS];
-    for (index, panel) in panels.iter_mut().enumerate() {
-        *panel = matrix.panel(first + index);
+) -> usize {
+    let (inputs, stride) = (panels.inputs(), panels.outputs());
+    let mut some = [panels.get(first); COUNT];
+    for (index, panel) in some.iter_mut().enumerate() {
+        *panel = panels.get(first + index);
     }
     while !rows.is_empty() {
         let to = &mut results[first * PANEL..];
         let done = match rows.len() / inputs {
-            8.. if PANELS <= 2 => multiply_tile::<8, PANELS>(panels, rows, to, stride),
-            4.. if PANELS <= 2 => multiply_tile::<4, PANELS>(panels, rows, to, stride),
-            2.. => multiply_tile::<2, PANELS>(panels, rows, to, stride),
-            _ => multiply_tile::<1, PANELS>(panels, rows, to, stride),
+            8.. if COUNT <= 2 => multiply_tile::<8, COUNT>(some, rows, to, stride),
+            4.. if COUNT <= 2 => multiply_tile::<4, COUNT>(some, rows, to, stride),
+            2.. => multiply_tile::<2, COUNT>(some, rows, to, stride),
+            _ => multiply_tile::<1, COUNT>(some, rows, to, stride),
         };
         rows = &rows[done * inputs..];
         results = &mut results[done * stride..];
     }
+    COUNT
 }
 
 /// The outputs of `PANELS` panels for `ROWS` rows, whose number is returned; the results of a row begin

@@ -5,7 +5,7 @@
 //! the environment variable `LMAC_SIMD` names.
 
 use super::attention::{Attention, Scratch};
-use super::matrix::Matrix;
+use super::matrix::Panels;
 use super::scalar::Scalar;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2::Avx2, avx512::Avx512};
@@ -13,11 +13,10 @@ use crate::error::{Error, Result};
 
 /// The operations that take time.
 pub(crate) trait Kernel: Sync {
-    /// Multiplies every activation row with the matrix and requantizes.
+    /// Multiplies every activation row with the panels and requantizes.
     ///
-    /// `activations` is `(rows, inputs)`, offset to unsigned bytes; `results` is
-    /// `(rows, padded_outputs)`.
-    fn multiply(&self, matrix: &Matrix, activations: &[u8], results: &mut [i32]);
+    /// `activations` is `(rows, inputs)`, offset to unsigned bytes; `results` is `(rows, outputs)`.
+    fn multiply(&self, panels: Panels<'_>, activations: &[u8], results: &mut [i32]);
 
     /// Normalizes one row of the residual stream (section 5); `normed` is offset by 128.
     fn norm(&self, residual: &[i32], normed: &mut [u8]);

@@ -44,10 +44,18 @@ fn products_are_equal() {
         let matrix = Matrix::pack(&weights, shifts, *offset);
         let rows = activations.len() / matrix.inputs();
         let mut expected = vec![0; rows * matrix.padded_outputs()];
-        Scalar.multiply(&matrix, &activations, &mut expected);
+        Scalar.multiply(matrix.panels(), &activations, &mut expected);
         let mut actual = vec![1; expected.len()];
-        kernel.multiply(&matrix, &activations, &mut actual);
+        kernel.multiply(matrix.panels(), &activations, &mut actual);
         assert_eq!(actual, expected);
+        if rows == 1 {
+            let panels = matrix.panels();
+            let (first, others) = panels.split_at(panels.len() / 2);
+            let (to_first, to_others) = actual.split_at_mut(first.outputs());
+            kernel.multiply(first, &activations, to_first);
+            kernel.multiply(others, &activations, to_others);
+            assert_eq!(actual, expected);
+        }
     });
 }
 

@@ -102,13 +102,66 @@ impl Matrix {
         self.padded_outputs
     }
 
-    /// The panels: blocks, biases and shifts of sixteen outputs each.
-    pub fn panels(&self) -> impl ExactSizeIterator<Item = Panel<'_>> {
-        (0..self.padded_outputs / PANEL).map(|index| self.panel(index))
+    /// All panels.
+    pub fn panels(&self) -> Panels<'_> {
+        Panels {
+            inputs: self.inputs,
+            blocks: &self.blocks,
+            biases: &self.biases,
+            shifts: &self.shifts,
+        }
+    }
+}
+
+/// Some consecutive panels of a matrix: the whole, or a thread's share.
+#[derive(Clone, Copy)]
+pub(crate) struct Panels<'a> {
+    inputs: usize,
+    blocks: &'a [Block],
+    biases: &'a [i32],
+    shifts: &'a [i32],
+}
+
+impl<'a> Panels<'a> {
+    /// Number of panels.
+    pub fn len(&self) -> usize {
+        self.biases.len() / PANEL
+    }
+
+    /// Length of an activation row.
+    pub fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Length of a result row.
+    pub fn outputs(&self) -> usize {
+        self.biases.len()
+    }
+
+    /// The first `len` panels and the others.
+    pub fn split_at(self, len: usize) -> (Self, Self) {
+        let (blocks, other_blocks) = self.blocks.split_at(len * (self.inputs / QUAD));
+        let (biases, other_biases) = self.biases.split_at(len * PANEL);
+        let (shifts, other_shifts) = self.shifts.split_at(len * PANEL);
+        let part = |blocks, biases, shifts| Self {
+            inputs: self.inputs,
+            blocks,
+            biases,
+            shifts,
+        };
+        (
+            part(blocks, biases, shifts),
+            part(other_blocks, other_biases, other_shifts),
+        )
+    }
+
+    /// The panels one by one.
+    pub fn iter(self) -> impl Iterator<Item = Panel<'a>> {
+        (0..self.len()).map(move |index| self.get(index))
     }
 
     /// One of the panels.
-    pub fn panel(&self, index: usize) -> Panel<'_> {
+    pub fn get(&self, index: usize) -> Panel<'a> {
         let quads = self.inputs / QUAD;
         Panel {
             blocks: &self.blocks[index * quads..][..quads],

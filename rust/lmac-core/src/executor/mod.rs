@@ -20,18 +20,20 @@ mod matrix;
 mod ring;
 mod scalar;
 mod schedule;
+mod team;
 mod tile;
 pub(crate) mod weights;
 
 use std::sync::Arc;
 
-use rayon::{ThreadPool, ThreadPoolBuilder};
 use sha2::{Digest, Sha256};
 
 pub use self::kernel::InstructionSet;
 use self::kernel::Kernel;
 use self::lane::Lane;
+use self::matrix::Matrix;
 use self::schedule::Call;
+use self::team::Team;
 use self::tile::{TILE_ROWS, Tile};
 use crate::error::{Error, Result};
 use crate::model::Model;
@@ -49,8 +51,7 @@ pub struct Executor {
     lanes: Vec<Lane>,
     /// One for every thread.
     tiles: Vec<Tile>,
-    /// The threads beside the caller's.
-    pool: Option<ThreadPool>,
+    team: Team,
 }
 
 /// A model and the kernel that runs it.
@@ -60,9 +61,37 @@ pub(crate) struct Network<'a> {
     kernel: &'static dyn Kernel,
 }
 
+/// More threads than these would wait for each other longer than they multiply.
+const MAX_SHARES: usize = 4;
+
 impl Network<'_> {
     fn width(self) -> usize {
         self.model.architecture().width as usize
+    }
+
+    /// Multiplies rows with a matrix; the team shares the outputs of a single row.
+    fn multiply(
+        self,
+        team: &mut Team,
+        matrix: &Matrix,
+        activations: &[u8],
+        mut results: &mut [i32],
+    ) {
+        let mut panels = matrix.panels();
+        let shares = team.threads().min(MAX_SHARES).min(panels.len());
+        if shares == 1 || activations.len() > matrix.inputs() {
+            return self.kernel.multiply(panels, activations, results);
+        }
+        let mut tasks: [_; MAX_SHARES] = std::array::from_fn(|share| {
+            let len = panels.len() / shares.saturating_sub(share).max(1);
+            let (first, others) = panels.split_at(len);
+            let (to, other_results) = std::mem::take(&mut results).split_at_mut(first.outputs());
+            (panels, results) = (others, other_results);
+            (first, to)
+        });
+        team.for_each(&mut tasks[..shares], |(panels, results)| {
+            self.kernel.multiply(*panels, activations, results);
+        });
     }
 }
 
@@ -94,14 +123,15 @@ impl Executor {
             Some(threads) => threads,
             None => std::thread::available_parallelism().map_or(1, usize::from),
         };
-        let pool = thread_pool(threads)?;
+        let team = Team::new(threads)
+            .map_err(|error| refused(&format!("cannot start {threads} threads: {error}")))?;
         let tiles = (0..threads).map(|_| Tile::new(network)).collect();
         Ok(Self {
             model,
             instruction_set,
             lanes: Vec::new(),
             tiles,
-            pool,
+            team,
         })
     }
 
@@ -169,19 +199,12 @@ impl Predictor for Executor {
             return Ok(());
         }
         let network = network(&self.model, self.instruction_set)?;
-        let (lanes, tiles) = (&mut self.lanes[..], &mut self.tiles[..]);
         let call = Call {
             network,
             symbols,
             steps,
         };
-        match &self.pool {
-            Some(pool) if call.is_better_shared_by_steps(lanes.len(), tiles.len()) => {
-                call.share_steps(pool, tiles, lanes, logits);
-            }
-            Some(pool) if lanes.len() > 1 => call.share_lanes(pool, tiles, lanes, logits),
-            _ => call.run(&mut tiles[0], lanes, logits),
-        }
+        call.schedule(&mut self.team, &mut self.tiles, &mut self.lanes, logits);
         Ok(())
     }
 }
@@ -192,15 +215,6 @@ fn network(model: &Model, instruction_set: InstructionSet) -> Result<Network<'_>
         return Err(refused(&reason));
     };
     Ok(Network { model, kernel })
-}
-
-fn thread_pool(threads: usize) -> Result<Option<ThreadPool>> {
-    if threads == 1 {
-        return Ok(None);
-    }
-    let pool = ThreadPoolBuilder::new().num_threads(threads - 1).build();
-    pool.map(Some)
-        .map_err(|error| refused(&format!("cannot start {threads} threads: {error}")))
 }
 
 fn refused(reason: &str) -> Error {
@@ -226,7 +240,7 @@ fn reproduces_known_answer(network: Network<'_>) -> bool {
             symbols,
             steps: symbols.len(),
         }
-        .run(&mut tile, &mut lanes, logits);
+        .run(&mut Team::default(), &mut tile, &mut lanes, logits);
         for logit in logits {
             hash.update(logit.to_le_bytes());
         }

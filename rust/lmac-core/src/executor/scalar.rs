@@ -6,7 +6,7 @@
 
 use super::attention::{Attention, Scratch};
 use super::kernel::Kernel;
-use super::matrix::{Block, Matrix, PANEL, Panel, QUAD};
+use super::matrix::{Block, PANEL, Panel, Panels, QUAD};
 use super::ring;
 use crate::architecture::MAX_HEAD_DIM;
 
@@ -14,11 +14,11 @@ use crate::architecture::MAX_HEAD_DIM;
 pub(crate) struct Scalar;
 
 impl Kernel for Scalar {
-    fn multiply(&self, matrix: &Matrix, activations: &[u8], results: &mut [i32]) {
-        let rows = activations.chunks_exact(matrix.inputs());
-        for (row, results) in rows.zip(results.chunks_exact_mut(matrix.padded_outputs())) {
+    fn multiply(&self, panels: Panels<'_>, activations: &[u8], results: &mut [i32]) {
+        let rows = activations.chunks_exact(panels.inputs());
+        for (row, results) in rows.zip(results.chunks_exact_mut(panels.outputs())) {
             let (results, _) = results.as_chunks_mut();
-            for (panel, results) in matrix.panels().zip(results) {
+            for (panel, results) in panels.iter().zip(results) {
                 *results = multiply_panel(panel, row);
             }
         }

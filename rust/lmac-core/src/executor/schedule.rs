@@ -1,21 +1,19 @@
 //! Which rows are computed when, and on which thread.
 //!
-//! The arithmetic is exact, so every schedule gives the same logits. There are three:
+//! The arithmetic is exact, so every schedule gives the same logits. There are four:
 //!
 //! - one thread: lanes and steps are cut into [`Tile`]s of 32 rows;
 //! - as many lanes as threads, or a multiple, or lanes in plenty: each thread takes its share of
 //!   the lanes through the whole call;
-//! - few lanes but many steps: the threads share the steps, and meet once in every layer.
-//!
-//! A single lane that advances by a single step runs on one thread: meeting in every layer would
-//! take longer than the arithmetic.
+//! - few lanes but many steps: the threads share the steps, and meet once in every layer;
+//! - one lane and one step: the threads share the outputs of every matrix. Reading the weights is
+//!   then most of the work, and each thread's share of them stays in its own cache.
 
 use std::ops::Range;
 
-use rayon::ThreadPool;
-
 use super::Network;
 use super::lane::{Lane, MAX_STEPS};
+use super::team::Team;
 use super::tile::{TILE_ROWS, Tile};
 
 /// Fewer rows for every thread are not worth meeting in every layer.
@@ -31,20 +29,38 @@ pub(super) struct Call<'a> {
 }
 
 impl Call<'_> {
-    /// Takes all lanes through all steps on this thread.
-    pub fn run(self, tile: &mut Tile, lanes: &mut [Lane], logits: &mut [i16]) {
+    /// Computes the call on all threads of the team, which has a tile for each.
+    pub fn schedule(
+        self,
+        team: &mut Team,
+        tiles: &mut [Tile],
+        lanes: &mut [Lane],
+        logits: &mut [i16],
+    ) {
+        if self.is_better_shared_by_steps(lanes.len(), team.threads()) {
+            self.share_steps(team, tiles, lanes, logits);
+        } else if lanes.len() > 1 && team.threads() > 1 {
+            self.share_lanes(team, tiles, lanes, logits);
+        } else {
+            self.run(team, &mut tiles[0], lanes, logits);
+        }
+    }
+
+    /// Takes all lanes through all steps, tile by tile; the team helps with tiles of one row.
+    pub fn run(self, team: &mut Team, tile: &mut Tile, lanes: &mut [Lane], logits: &mut [i16]) {
         let tiles = lanes.len().div_ceil(TILE_ROWS);
         let lanes_per_tile = lanes.len().div_ceil(tiles);
         let parts = self.divide(lanes_per_tile, lanes, logits);
         for (call, lanes, logits) in parts {
             for steps in chunks(self.steps, TILE_ROWS / lanes.len()) {
-                call.run_tile(tile, lanes, steps, logits);
+                call.run_tile(team, tile, lanes, steps, logits);
             }
         }
     }
 
     fn run_tile(
         self,
+        team: &mut Team,
         tile: &mut Tile,
         lanes: &mut [Lane],
         steps: Range<usize>,
@@ -52,45 +68,42 @@ impl Call<'_> {
     ) {
         let network = self.network;
         self.load(std::slice::from_mut(tile), lanes, steps);
-        tile.embed(network);
+        tile.embed(network, team);
         for layer in 0..network.model.weights().layers.len() {
-            tile.project(network, layer);
+            tile.project(network, team, layer);
             tile.store(layer, lanes);
-            tile.finish(network, layer, lanes);
+            tile.finish(network, team, layer, lanes);
         }
-        tile.predict(network);
+        tile.predict(network, team);
         tile.write_logits(network, logits);
     }
 
     /// Gives every thread an equal share of the lanes.
-    pub fn share_lanes(
+    fn share_lanes(
         self,
-        pool: &ThreadPool,
+        team: &mut Team,
         tiles: &mut [Tile],
         lanes: &mut [Lane],
         logits: &mut [i16],
     ) {
         let lanes_per_thread = lanes.len().div_ceil(tiles.len());
         let parts = self.divide(lanes_per_thread, lanes, logits);
-        in_parallel(
-            pool,
-            tiles.iter_mut().zip(parts),
-            |(tile, (call, lanes, logits))| {
-                call.run(tile, lanes, logits);
-            },
-        );
+        let mut shares: Vec<_> = tiles.iter_mut().zip(parts).collect();
+        team.for_each(&mut shares, |(tile, (call, lanes, logits))| {
+            call.run(&mut Team::default(), tile, lanes, logits);
+        });
     }
 
     /// Whether the lanes are too few to occupy the threads equally, and the rows are many.
-    pub fn is_better_shared_by_steps(self, lanes: usize, threads: usize) -> bool {
+    fn is_better_shared_by_steps(self, lanes: usize, threads: usize) -> bool {
         let few_lanes = lanes < 4 * threads && !lanes.is_multiple_of(threads);
         few_lanes && self.steps > 1 && self.symbols.len() >= threads * MIN_SHARED_ROWS
     }
 
     /// Gives every thread an equal share of the steps of all lanes, which are few.
-    pub fn share_steps(
+    fn share_steps(
         self,
-        pool: &ThreadPool,
+        team: &mut Team,
         tiles: &mut [Tile],
         lanes: &mut [Lane],
         logits: &mut [i16],
@@ -100,20 +113,22 @@ impl Call<'_> {
         let steps_at_once = (tiles.len() * TILE_ROWS / lanes.len()).min(MAX_STEPS);
         for steps in chunks(self.steps, steps_at_once) {
             self.load(tiles, lanes, steps);
-            in_parallel(pool, tiles.iter_mut(), |tile| {
-                tile.embed(network);
-                tile.project(network, 0);
+            team.for_each(tiles, |tile| {
+                let alone = &mut Team::default();
+                tile.embed(network, alone);
+                tile.project(network, alone, 0);
             });
             for layer in 0..layers {
                 for tile in &*tiles {
                     tile.store(layer, lanes);
                 }
-                in_parallel(pool, tiles.iter_mut(), |tile| {
-                    tile.finish(network, layer, lanes);
+                team.for_each(tiles, |tile| {
+                    let alone = &mut Team::default();
+                    tile.finish(network, alone, layer, lanes);
                     if layer + 1 < layers {
-                        tile.project(network, layer + 1);
+                        tile.project(network, alone, layer + 1);
                     } else {
-                        tile.predict(network);
+                        tile.predict(network, alone);
                     }
                 });
             }
@@ -170,21 +185,4 @@ fn chunks(len: usize, chunk_len: usize) -> impl Iterator<Item = Range<usize>> {
     (0..len)
         .step_by(chunk_len)
         .map(move |first| first..len.min(first + chunk_len))
-}
-
-/// Does the first task on this thread and the others on the pool, and waits for all of them.
-fn in_parallel<T: Send>(
-    pool: &ThreadPool,
-    mut tasks: impl Iterator<Item = T>,
-    work: impl Fn(T) + Sync,
-) {
-    let first = tasks.next();
-    pool.in_place_scope(|scope| {
-        for task in tasks {
-            scope.spawn(|_| work(task));
-        }
-        if let Some(first) = first {
-            work(first);
-        }
-    });
 }

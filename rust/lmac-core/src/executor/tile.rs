@@ -10,6 +10,7 @@ use super::Network;
 use super::attention::{Attention, Scratch};
 use super::lane::Lane;
 use super::ring::Span;
+use super::team::Team;
 
 /// Rows of a tile: enough for the arithmetic to outweigh the reading of the weights, few enough
 /// for the activations to stay in the second-level cache.
@@ -91,7 +92,7 @@ impl Tile {
     }
 
     /// Begins the residual stream (section 4).
-    pub fn embed(&mut self, network: Network<'_>) {
+    pub fn embed(&mut self, network: Network<'_>, team: &mut Team) {
         let weights = network.model.weights();
         let width = network.width();
         for (row, residual) in self.rows.iter().zip(self.residual.chunks_exact_mut(width)) {
@@ -105,7 +106,7 @@ impl Tile {
             let rows = self.rows.len();
             let features = &self.features[..rows * contexts.matrix.inputs()];
             let branch = &mut self.results[..rows * width];
-            network.kernel.multiply(&contexts.matrix, features, branch);
+            network.multiply(team, &contexts.matrix, features, branch);
             network
                 .kernel
                 .add_branch(&mut self.residual[..rows * width], branch);
@@ -125,15 +126,13 @@ impl Tile {
     }
 
     /// Computes the queries, keys and values of a layer (section 6, first half).
-    pub fn project(&mut self, network: Network<'_>, layer: usize) {
+    pub fn project(&mut self, network: Network<'_>, team: &mut Team, layer: usize) {
         self.norm(network);
         let (rows, width) = (self.rows.len(), network.width());
         let matrix = &network.model.weights().layers[layer].qkv;
         let stride = matrix.padded_outputs();
         let results = &mut self.results[..rows * stride];
-        network
-            .kernel
-            .multiply(matrix, &self.normed[..rows * width], results);
+        network.multiply(team, matrix, &self.normed[..rows * width], results);
         let queries = self.queries.chunks_exact_mut(width);
         let keys_values = self.keys_values.chunks_exact_mut(stride - width);
         for ((results, queries), keys_values) in
@@ -160,21 +159,21 @@ impl Tile {
 
     /// Attends and feeds forward (section 6, second half, and section 7), once the keys and values
     /// of all tiles are stored.
-    pub fn finish(&mut self, network: Network<'_>, layer: usize, lanes: &[Lane]) {
+    pub fn finish(&mut self, network: Network<'_>, team: &mut Team, layer: usize, lanes: &[Lane]) {
         let (rows, width) = (self.rows.len(), network.width());
         let weights = &network.model.weights().layers[layer];
         let kernel = network.kernel;
         self.attend(network, layer, lanes);
         let branch = &mut self.results[..rows * width];
-        kernel.multiply(&weights.out, &self.normed[..rows * width], branch);
+        network.multiply(team, &weights.out, &self.normed[..rows * width], branch);
         kernel.add_branch(&mut self.residual[..rows * width], branch);
         self.norm(network);
         let up = &mut self.results[..rows * weights.up.padded_outputs()];
-        kernel.multiply(&weights.up, &self.normed[..rows * width], up);
+        network.multiply(team, &weights.up, &self.normed[..rows * width], up);
         let hidden = &mut self.hidden[..rows * weights.down.inputs()];
         kernel.squared_relu(up, hidden);
         let branch = &mut self.results[..rows * width];
-        kernel.multiply(&weights.down, hidden, branch);
+        network.multiply(team, &weights.down, hidden, branch);
         kernel.add_branch(&mut self.residual[..rows * width], branch);
     }
 
@@ -202,14 +201,12 @@ impl Tile {
     }
 
     /// Computes the logits (section 8).
-    pub fn predict(&mut self, network: Network<'_>) {
+    pub fn predict(&mut self, network: Network<'_>, team: &mut Team) {
         self.norm(network);
         let (rows, width) = (self.rows.len(), network.width());
         let matrix = &network.model.weights().logits;
         let results = &mut self.results[..rows * matrix.padded_outputs()];
-        network
-            .kernel
-            .multiply(matrix, &self.normed[..rows * width], results);
+        network.multiply(team, matrix, &self.normed[..rows * width], results);
     }
 
     /// Copies the logits to where they belong; `logits` is `(.., alphabet_size)`.
