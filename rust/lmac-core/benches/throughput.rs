@@ -5,6 +5,8 @@
 //! measured alternately, several times, and the median is kept: other work on the machine disturbs
 //! both alike.
 
+#![allow(clippy::print_stdout)] // the results
+
 use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;

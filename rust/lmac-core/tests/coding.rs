@@ -1,6 +1,7 @@
 //! The range coder and the frequency table: exact examples, then properties, each against a slow
 //! oracle that shares no code with them.
 
+use lmac_core::executor::InstructionSet;
 use lmac_core::frequency::FrequencyTable;
 use lmac_core::range_coder::{PayloadError, RangeDecoder, RangeEncoder, Slot, TOTAL};
 use num_bigint::BigUint;
@@ -178,7 +179,8 @@ fn any_piece() -> impl Strategy<Value = Piece> {
 
 fn any_logits() -> impl Strategy<Value = Vec<i16>> {
     let spread = prop_oneof![Just(0_i16), Just(8), Just(64), Just(400), Just(i16::MAX)];
-    (spread, 2..600_usize).prop_flat_map(|(spread, alphabet_size)| {
+    let alphabet_size = prop_oneof![2..600_usize, (1..17_usize).prop_map(|count| 32 * count)];
+    (spread, alphabet_size).prop_flat_map(|(spread, alphabet_size)| {
         prop::collection::vec(-spread..=spread, alphabet_size)
     })
 }
@@ -401,9 +403,15 @@ proptest! {
 
     #[test]
     fn the_table_is_the_one_of_wide_arithmetic(logits in any_logits()) {
-        let table = table_of(&logits);
-        let slots: Vec<Slot> = (0..logits.len()).map(|symbol| table.slot(symbol)).collect();
-        prop_assert_eq!(slots, slots_by_definition(&logits));
+        let expected = slots_by_definition(&logits);
+        for instruction_set in InstructionSet::available() {
+            let mut table = FrequencyTable::with_instruction_set(logits.len(), instruction_set);
+            table.set_logits(&logits);
+            let slots: Vec<Slot> = (0..logits.len()).map(|symbol| table.slot(symbol)).collect();
+            prop_assert_eq!(&slots, &expected, "{:?}", instruction_set);
+            let largest = expected.iter().map(|slot| slot.frequency).max();
+            prop_assert_eq!(Some(table.largest_frequency()), largest);
+        }
     }
 
     #[test]

@@ -14,6 +14,10 @@
 //!
 //! Format: docs/format.md, "Frequencies".
 
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+
+use crate::executor::InstructionSet;
 use crate::predictor::LOGIT_FRACTION_BITS;
 use crate::range_coder::{Slot, TOTAL, TOTAL_BITS};
 
@@ -58,16 +62,33 @@ pub struct FrequencyTable {
     starts: Vec<u32>,
     /// The first symbol with the largest logit.
     favourite: usize,
+    instruction_set: InstructionSet,
 }
 
 impl FrequencyTable {
-    /// Makes the table of the uniform distribution.
+    /// Makes the table of the uniform distribution; `set_logits` will use the instructions that an
+    /// executor would use (`InstructionSet::from_environment`).
     ///
     /// # Panics
     ///
     /// If the alphabet has fewer than 2 or more than 65,535 symbols.
     #[must_use]
     pub fn new(alphabet_size: usize) -> Self {
+        let instruction_set = InstructionSet::from_environment();
+        Self::with_instruction_set(
+            alphabet_size,
+            instruction_set.unwrap_or(InstructionSet::Scalar),
+        )
+    }
+
+    /// Makes the table of the uniform distribution, for instructions that this processor has.
+    ///
+    /// # Panics
+    ///
+    /// If the processor has not got them, and as `new`.
+    #[must_use]
+    pub fn with_instruction_set(alphabet_size: usize, instruction_set: InstructionSet) -> Self {
+        assert!(InstructionSet::available().contains(&instruction_set));
         assert!(
             ALPHABET_SIZES.contains(&alphabet_size),
             "alphabet size out of range"
@@ -75,6 +96,7 @@ impl FrequencyTable {
         let mut table = Self {
             starts: vec![0; alphabet_size + 1],
             favourite: 0,
+            instruction_set,
         };
         table.set_logits(&vec![0; alphabet_size]);
         table
@@ -87,6 +109,17 @@ impl FrequencyTable {
     /// If there is not exactly one logit a symbol.
     pub fn set_logits(&mut self, logits: &[i16]) {
         assert_eq!(logits.len() + 1, self.starts.len(), "one logit a symbol");
+        match self.instruction_set {
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx512 if logits.len().is_multiple_of(avx512::SYMBOLS) => {
+                // SAFETY: `with_instruction_set` has checked that the processor has them.
+                unsafe { self.set_logits_avx512(logits) }
+            }
+            _ => self.set_logits_portable(logits),
+        }
+    }
+
+    fn set_logits_portable(&mut self, logits: &[i16]) {
         let largest = largest_of(logits);
         let mut weight_sum = 0;
         for (weight, &logit) in self.starts[1..].iter_mut().zip(logits) {
@@ -100,7 +133,14 @@ impl FrequencyTable {
             *start = end;
         }
         self.favourite = first_index_of(largest, logits);
-        self.give_remainder_to(self.favourite, TOTAL - end);
+        self.give_remainder_to_favourite();
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx512bw")]
+    fn set_logits_avx512(&mut self, logits: &[i16]) {
+        self.favourite = avx512::set_ends(&mut self.starts[1..], logits);
+        self.give_remainder_to_favourite();
     }
 
     /// The slot of a symbol.
@@ -149,8 +189,11 @@ impl FrequencyTable {
         (symbol, self.slot(symbol))
     }
 
-    fn give_remainder_to(&mut self, favourite: usize, remainder: u32) {
-        for start in &mut self.starts[favourite + 1..] {
+    #[inline(always)]
+    #[allow(clippy::inline_always)] // so that it is compiled for the caller's instructions
+    fn give_remainder_to_favourite(&mut self) {
+        let remainder = TOTAL - self.starts[self.starts.len() - 1];
+        for start in &mut self.starts[self.favourite + 1..] {
             *start += remainder;
         }
     }
