@@ -6,11 +6,14 @@
 
 use std::hint::black_box;
 
+use constriction::stream::model::ContiguousCategoricalEntropyModel;
+use constriction::stream::queue::{DefaultRangeDecoder, DefaultRangeEncoder};
+use constriction::stream::{Decode, Encode};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use lmac_core::adaptive::Mixture;
 use lmac_core::frequency::FrequencyTable;
 use lmac_core::lanes::Lanes;
-use lmac_core::range_coder::{RangeDecoder, RangeEncoder, Slot};
+use lmac_core::range_coder::{RangeDecoder, RangeEncoder, Slot, TOTAL_BITS};
 
 const ALPHABET_SIZE: usize = 256;
 const SYMBOLS: usize = 4096;
@@ -38,39 +41,63 @@ fn symbols(rows: &[Vec<i16>]) -> Vec<usize> {
     rows.iter().map(&mut draw).collect()
 }
 
-fn encode(slots: &[Slot]) -> Vec<u8> {
+fn encode(slots: impl Iterator<Item = Slot>) -> Vec<u8> {
     let mut encoder = RangeEncoder::new();
-    for &slot in slots {
+    for slot in slots {
         encoder.encode(slot);
     }
     encoder.finish()
 }
 
+/// One table for all symbols, beside the range coder of the crate `constriction`.
 fn range_coder(criterion: &mut Criterion) {
-    let rows = rows();
     let mut table = FrequencyTable::new(ALPHABET_SIZE);
-    table.set_logits(&rows[0]);
-    let slots: Vec<Slot> = (0..SYMBOLS as u32)
-        .map(|index| table.symbol_at(index.wrapping_mul(0x9E37_79B9) >> 8).1)
-        .collect();
-    let payload = encode(&slots);
+    table.set_logits(&rows()[0]);
+    let draw = |index: u32| table.symbol_at(index.wrapping_mul(0x9E37_79B9) >> 8).0;
+    let symbols: Vec<usize> = (0..SYMBOLS as u32).map(draw).collect();
+    let payload = encode(symbols.iter().map(|&symbol| table.slot(symbol)));
 
     let mut group = criterion.benchmark_group("range_coder");
     group.throughput(Throughput::Elements(SYMBOLS as u64));
     group.bench_function("encode", |bencher| {
-        bencher.iter(|| encode(black_box(&slots)));
+        bencher.iter(|| encode(black_box(&symbols).iter().map(|&symbol| table.slot(symbol))));
     });
     group.bench_function("decode", |bencher| {
         bencher.iter(|| {
             let mut decoder = RangeDecoder::new(black_box(&payload));
             for _ in 0..SYMBOLS {
-                let (_, slot) = table.symbol_at(decoder.target());
+                let (symbol, slot) = table.symbol_at(decoder.target());
                 decoder.consume(slot).unwrap();
+                black_box(symbol);
             }
             decoder.finish()
         });
     });
+
+    let frequencies = (0..ALPHABET_SIZE).map(|symbol| table.slot(symbol).frequency);
+    let model = Model::from_nonzero_fixed_point_probabilities(frequencies, false).unwrap();
+    let compressed = constriction_encode(&symbols, &model);
+    group.bench_function("constriction_encode", |bencher| {
+        bencher.iter(|| constriction_encode(black_box(&symbols), &model));
+    });
+    group.bench_function("constriction_decode", |bencher| {
+        bencher.iter(|| {
+            let compressed = black_box(compressed.as_slice());
+            let mut decoder = DefaultRangeDecoder::from_compressed(compressed).unwrap();
+            for symbol in decoder.decode_iid_symbols(SYMBOLS, &model) {
+                black_box(symbol.unwrap());
+            }
+        });
+    });
     group.finish();
+}
+
+type Model = ContiguousCategoricalEntropyModel<u32, Vec<u32>, { TOTAL_BITS as usize }>;
+
+fn constriction_encode(symbols: &[usize], model: &Model) -> Vec<u32> {
+    let mut encoder = DefaultRangeEncoder::new();
+    encoder.encode_iid_symbols(symbols, model).unwrap();
+    encoder.into_compressed().unwrap()
 }
 
 fn frequency_table(criterion: &mut Criterion) {
@@ -100,7 +127,7 @@ fn both(criterion: &mut Criterion) {
         table.slot(symbol)
     };
     let slots: Vec<Slot> = rows.iter().zip(&symbols).map(slot_of).collect();
-    let payload = encode(&slots);
+    let payload = encode(slots.into_iter());
 
     let mut group = criterion.benchmark_group("table_and_range_coder");
     group.throughput(Throughput::Elements(SYMBOLS as u64));

@@ -185,7 +185,16 @@ impl FrequencyTable {
     #[must_use]
     pub fn symbol_at(&self, target: u32) -> (usize, Slot) {
         assert!(target < TOTAL);
-        let symbol = self.starts.partition_point(|&start| start <= target) - 1;
+        // A binary search waits for memory at every step; to count takes the place of its last steps.
+        let (chunks, rest) = self.starts.as_chunks::<16>();
+        let chunk = chunks.partition_point(|chunk| chunk[0] <= target);
+        let is_in_rest = rest.first().is_some_and(|&start| start <= target);
+        let (before, starts) = match chunk.checked_sub(1) {
+            Some(last) if !is_in_rest => (last * 16, &chunks[last][..]),
+            _ => (chunks.len() * 16, rest),
+        };
+        let within: u32 = starts.iter().map(|&start| u32::from(start <= target)).sum();
+        let symbol = before + within as usize - 1;
         (symbol, self.slot(symbol))
     }
 
