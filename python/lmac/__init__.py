@@ -7,6 +7,8 @@
 b'The quick brown fox jumps over the lazy dog.'
 
 * ``Codec``, ``compress``, ``decompress``: bytes in, bytes out (``codec``).
+* ``open``, ``LmacFile``: compressed files that read and write like files (``lmac_file``).
+* ``LmacCompressor``, ``LmacDecompressor``, ``get_frame_info``: frames a piece at a time (``stream``).
 * ``Predictor``: the interface through which any exact model can take part (``predictor``).
 * ``inspect``, ``FrameInfo``: what the headers of compressed data say.
 * ``LmacError`` and its family: what can go wrong.
@@ -25,19 +27,28 @@ from ._core import (
     inspect,
 )
 from .codec import Codec, compress, decompress
+from .lmac_file import LmacFile, open
 from .predictor import Predictor
+from .stream import FrameHeader, LmacCompressor, LmacDecompressor, get_frame_info, get_frame_size
 
 __all__ = [
     "Codec",
     "CorruptedDataError",
     "FormatError",
+    "FrameHeader",
     "FrameInfo",
+    "LmacCompressor",
+    "LmacDecompressor",
     "LmacError",
+    "LmacFile",
     "ModelMismatchError",
     "Predictor",
     "PredictorError",
     "__version__",
     "compress",
     "decompress",
+    "get_frame_info",
+    "get_frame_size",
     "inspect",
+    "open",
 ]

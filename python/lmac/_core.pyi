@@ -9,11 +9,16 @@ from numpy.typing import NDArray
 from .predictor import Predictor
 
 __all__ = [
+    "MAX_HEADER_LEN",
+    "Block",
+    "Compressor",
     "ContextHasher",
     "CorruptedDataError",
+    "Decompressor",
     "Executor",
     "FormatError",
     "FrameInfo",
+    "FrameReader",
     "LmacError",
     "Model",
     "ModelMismatchError",
@@ -25,6 +30,9 @@ __all__ = [
 ]
 
 __version__: Final[str]
+
+#: Frame and block headers are shorter than this many bytes.
+MAX_HEADER_LEN: Final[int]
 
 class LmacError(Exception): ...
 class FormatError(LmacError): ...
@@ -89,6 +97,87 @@ class FrameInfo:
     @property
     def blocks_without_network(self) -> int:
         """How many of them are coded without the model."""
+
+@final
+class Compressor:
+    """Content in pieces to frames in pieces."""
+
+    def __new__(cls, *, adaptive: bool, block_len: int | None, lane_len: int | None) -> Compressor: ...
+    def pledge(self, content_size: int | None) -> None:
+        """Announces the content size of the next frame, in bytes."""
+    def compress(
+        self,
+        data: ReadableBuffer,
+        flush: int,
+        predictor: Predictor,
+        *,
+        progress: Callable[[int], object] | None = None,
+    ) -> bytes:
+        """Takes content; ``flush`` is 0 to go on, 1 to end a block, 2 to end the frame."""
+
+@final
+class Decompressor:
+    """One frame in pieces to its content in pieces."""
+
+    def __new__(cls, *, max_output_size: int | None = None) -> Decompressor: ...
+    def decompress(
+        self,
+        data: ReadableBuffer,
+        max_length: int | None,
+        predictor: Predictor,
+        *,
+        progress: Callable[[int], object] | None = None,
+    ) -> bytes:
+        """Takes a piece of the frame; returns at most ``max_length`` bytes of content, if not ``None``."""
+    @property
+    def eof(self) -> bool:
+        """Whether the frame has ended and all of its content was returned."""
+    @property
+    def needs_input(self) -> bool:
+        """Whether nothing more can be returned before there is more input."""
+    @property
+    def unused_data(self) -> bytes:
+        """What was given after the end of the frame."""
+
+@final
+class FrameReader:
+    """The headers of one frame, one after the other; payloads are the caller's to read or to skip."""
+
+    def __new__(cls, data: ReadableBuffer, *, offset: int = 0) -> FrameReader: ...
+    def next_block(self, data: ReadableBuffer) -> Block | None:
+        """The next block, whose header ``data`` begins with; ``None`` after the last."""
+    @property
+    def frame_len(self) -> int:
+        """Length of the frame up to the end of the last block, or of its end marker, in bytes."""
+    @property
+    def single_block(self) -> bool:
+        """Whether the frame has one block and no end marker."""
+    def info(self) -> FrameInfo:
+        """What the headers read so far say."""
+    def copy(self) -> FrameReader:
+        """A reader that goes on from here by itself."""
+
+@final
+class Block:
+    """A block without its payload."""
+
+    @property
+    def index(self) -> int:
+        """Index of the block in its frame, from 0."""
+    @property
+    def content_len(self) -> int:
+        """Length of its content, in bytes."""
+    @property
+    def payload_len(self) -> int:
+        """Length of its payload, in bytes."""
+    def decompress(
+        self,
+        payload: ReadableBuffer,
+        predictor: Predictor,
+        *,
+        progress: Callable[[int], object] | None = None,
+    ) -> bytes:
+        """Restores the content and checks it."""
 
 @final
 class Model:

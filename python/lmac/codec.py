@@ -1,18 +1,21 @@
 """``Codec``: bytes to compressed bytes and back, with one model loaded once.
 
 ``compress`` and ``decompress`` of this module are the same with the model inside the package, for single
-calls. Everything else happens in Rust (rust/lmac-core/src/codec.rs; the format: docs/format.md).
+calls; ``stream`` and ``lmac_file`` do the same a piece at a time. Everything else happens in Rust
+(rust/lmac-core/src/codec.rs; the format: docs/format.md).
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING
 
 from . import _core
 from .model import DeviceName, ExecutorName, ModelSource, load_predictor
+from .predictor import Predictor
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -31,7 +34,8 @@ class Codec:
             same bytes.
         adaptive: Mix the model with experts that learn from the content, and leave out the model where it does
             not help: better, and slower than the model alone by a few microseconds a byte.
-        block_len: Bytes per independent block; ``None`` for 2^24 in adaptive mode, 2^20 otherwise.
+        block_len: Bytes per independent block; ``None`` for 2^24 in adaptive mode, 2^20 otherwise. Shorter blocks
+            compress less, and make reading in the middle of a file cheaper: a read restores whole blocks.
         lane_len: Bytes per lane, the segments of a block that advance together: longer lanes compress better,
             more lanes run faster. ``None`` for the rule of the mode (docs/format.md).
 
@@ -115,6 +119,26 @@ class Codec:
         with self._lock:
             return _core.decompress(data, self._predictor, max_output_size=max_output_size, progress=progress)
 
+    @contextmanager
+    def exclusive(self) -> Iterator[Predictor]:
+        """The predictor, for one call at a time: it holds the contexts of the block at hand."""
+        with self._lock:
+            yield self._predictor
+
+    def begin_frames(self) -> _core.Compressor:
+        """The core of an ``LmacCompressor`` with the settings of this codec."""
+        return _core.Compressor(adaptive=self._adaptive, block_len=self._block_len, lane_len=self._lane_len)
+
+    def decompress_block(self, block: _core.Block, payload: bytes, *, progress: Callable[[int], object] | None = None) -> bytes:
+        """The content of one block of a ``BlockWalk``.
+
+        Raises:
+            ModelMismatchError: Another model compressed it.
+            CorruptedDataError: It was damaged or cut short.
+        """
+        with self._lock:
+            return block.decompress(payload, self._predictor, progress=progress)
+
 
 def compress(data: ReadableBuffer, *, model: ModelSource = None, adaptive: bool = True) -> bytes:
     """Compresses ``data`` to one frame; see ``Codec`` and ``Codec.compress``.
@@ -132,9 +156,10 @@ def decompress(data: ReadableBuffer, *, model: ModelSource = None) -> bytes:
 
 
 def _codec(model: ModelSource, adaptive: bool) -> Codec:
-    return _default_codec(adaptive) if model is None else Codec(model, adaptive=adaptive)
+    return default_codec(adaptive) if model is None else Codec(model, adaptive=adaptive)
 
 
 @cache
-def _default_codec(adaptive: bool) -> Codec:
+def default_codec(adaptive: bool = True) -> Codec:
+    """The codec with the model inside the package, loaded once."""
     return Codec(adaptive=adaptive)

@@ -2,16 +2,15 @@
 //!
 //! Short content becomes one frame of a single block, whose headers cost 12 to 18 bytes; longer
 //! content is divided into blocks that are coded independently. A block that does not shrink is
-//! stored. `compress_block` and `decompress_block` do all the work of a block, header included:
-//! a streaming writer or reader needs nothing else but the frame header around them.
+//! stored. `compress_block` and `decompress_block` do all the work of a block, header included;
+//! stream.rs does the same a piece at a time, `frame_reader.rs` finds the blocks of a frame.
 //!
 //! Format: docs/format.md.
 
 use crate::block::{self, Coded, Place, Progress};
 use crate::error::{Error, Result};
-use crate::frame::{
-    BlockHeader, Cursor, FrameHeader, MAX_BLOCK_LEN, MODEL_ID_LEN, Mode, Payload, abbreviate,
-};
+use crate::frame::{BlockHeader, Cursor, FrameHeader, MAX_BLOCK_LEN, Mode, Payload, abbreviate};
+use crate::frame_reader::{FrameInfo, FrameReader, PAYLOAD};
 use crate::predictor::Predictor;
 
 /// Block length of static frames, in bytes: 64 lanes of the default length, a batch that keeps
@@ -51,7 +50,9 @@ impl Settings {
         Ok(())
     }
 
-    fn block_len(&self) -> usize {
+    /// Length of a block's content in bytes.
+    #[must_use]
+    pub fn block_len(&self) -> usize {
         self.block_len.unwrap_or(match self.mode {
             Mode::Static => STATIC_BLOCK_LEN,
             Mode::Adaptive => ADAPTIVE_BLOCK_LEN,
@@ -125,22 +126,15 @@ pub fn decompress(
     };
     let mut cursor = Cursor::new(data);
     loop {
-        let header = FrameHeader::read(&mut cursor)?;
-        header.check_model(predictor.model_id())?;
-        output.check_room(header.content_size.unwrap_or(0))?;
-        let mut blocks = Blocks::new(&header);
-        while let Some((place, block_header, payload)) = blocks.next(&mut cursor)? {
-            output.check_room(block_header.content_len as u64)?;
+        let mut frame = FrameReader::start(&mut cursor)?;
+        frame.header().check_model(predictor.model_id())?;
+        output.check_room(frame.header().content_size.unwrap_or(0))?;
+        while let Some(block) = frame.next_block(&mut cursor)? {
+            let payload = cursor.take(block.payload_len(), PAYLOAD)?;
+            output.check_room(block.content_len() as u64)?;
             let done = output.content.len() as u64;
             let mut block_progress = |block_done: u64| progress(done + block_done);
-            let content = decompress_block(
-                &block_header,
-                payload,
-                place,
-                &header,
-                predictor,
-                &mut block_progress,
-            )?;
+            let content = block.decompress(payload, predictor, &mut block_progress)?;
             output.content.extend(content);
             report(output.content.len() as u64, progress)?;
         }
@@ -237,80 +231,6 @@ impl Output {
     }
 }
 
-/// Walks the blocks of a frame and checks that they add up to its content size.
-struct Blocks<'a> {
-    frame: &'a FrameHeader,
-    place: Place,
-}
-
-impl<'a> Blocks<'a> {
-    fn new(frame: &'a FrameHeader) -> Self {
-        Self {
-            frame,
-            place: Place::default(),
-        }
-    }
-
-    /// The place, header and payload of the next block; `None` after the last.
-    fn next<'d>(
-        &mut self,
-        cursor: &mut Cursor<'d>,
-    ) -> Result<Option<(Place, BlockHeader, &'d [u8])>> {
-        let is_complete = self.frame.single_block && self.place.block == 1;
-        let header = if is_complete {
-            None
-        } else {
-            BlockHeader::read(self.frame.mode, cursor)?
-        };
-        let Some(header) = header else {
-            return self
-                .check_size(|expected, actual| expected == actual)
-                .map(|()| None);
-        };
-        let payload = cursor.take(header.payload_len(), "the payload of a block")?;
-        let place = self.place;
-        self.place.block += 1;
-        self.place.content_offset += header.content_len as u64;
-        self.check_size(|expected, actual| expected >= actual)?;
-        Ok(Some((place, header, payload)))
-    }
-
-    fn check_size(&self, is_right: fn(u64, u64) -> bool) -> Result<()> {
-        let actual = self.place.content_offset;
-        match self.frame.content_size {
-            Some(expected) if !is_right(expected, actual) => {
-                Err(Error::ContentSizeMismatch { expected, actual })
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// What the headers of a frame say.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FrameInfo {
-    /// The first bytes of the model's content id.
-    pub model_id: [u8; MODEL_ID_LEN],
-    /// How symbols are coded.
-    pub mode: Mode,
-    /// The lane length that the header states, if any, in bytes.
-    pub lane_len: Option<usize>,
-    /// The content size that the header states, if any, in bytes.
-    pub content_size: Option<u64>,
-    /// Length of the content of all blocks, in bytes.
-    pub content_len: u64,
-    /// Length of the whole frame, in bytes.
-    pub frame_len: u64,
-    /// Length of all payloads, in bytes; the rest of the frame is headers.
-    pub payload_len: u64,
-    /// How many blocks there are.
-    pub blocks: u64,
-    /// How many of them are stored.
-    pub stored_blocks: u64,
-    /// How many of them are coded without the network.
-    pub blocks_without_network: u64,
-}
-
 /// Reads the headers of all frames, without a model and without decoding.
 ///
 /// # Errors
@@ -328,33 +248,9 @@ pub fn inspect(data: &[u8]) -> Result<Vec<FrameInfo>> {
 }
 
 fn inspect_frame(cursor: &mut Cursor<'_>) -> Result<FrameInfo> {
-    let frame_start = cursor.position();
-    let header = FrameHeader::read(cursor)?;
-    let (mut payload_len, mut stored_blocks, mut blocks_without_network) = (0, 0, 0);
-    let mut blocks = Blocks::new(&header);
-    while let Some((_, block_header, payload)) = blocks.next(cursor)? {
-        payload_len += payload.len() as u64;
-        match block_header.payload {
-            Payload::Stored => stored_blocks += 1,
-            Payload::Coded { has_network, .. } => {
-                blocks_without_network += u64::from(!has_network);
-            }
-        }
+    let mut frame = FrameReader::start(cursor)?;
+    while let Some(block) = frame.next_block(cursor)? {
+        cursor.take(block.payload_len(), PAYLOAD)?;
     }
-    let Place {
-        block,
-        content_offset,
-    } = blocks.place;
-    Ok(FrameInfo {
-        model_id: header.model_id,
-        mode: header.mode,
-        lane_len: header.lane_len,
-        content_size: header.content_size,
-        content_len: content_offset,
-        frame_len: (cursor.position() - frame_start) as u64,
-        payload_len,
-        blocks: block,
-        stored_blocks,
-        blocks_without_network,
-    })
+    Ok(frame.info())
 }

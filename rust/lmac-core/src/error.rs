@@ -60,6 +60,31 @@ pub enum Error {
         /// The caller's limit, in bytes.
         limit: u64,
     },
+    /// The content is not as long as the caller announced.
+    #[error(
+        "the content has {actual} bytes or more, but {pledged} were announced; announce its true size, or none"
+    )]
+    PledgeExceeded {
+        /// What was announced, in bytes.
+        pledged: u64,
+        /// What there is so far, in bytes.
+        actual: u64,
+    },
+    /// The content ended before it was as long as the caller announced.
+    #[error(
+        "the content ends after {actual} bytes, but {pledged} were announced; announce its true size, or none"
+    )]
+    PledgeMissed {
+        /// What was announced, in bytes.
+        pledged: u64,
+        /// What there is, in bytes.
+        actual: u64,
+    },
+    /// A stream goes on after an error.
+    #[error(
+        "an earlier call of this compressor failed and its frame is incomplete; begin a new one"
+    )]
+    StreamFailed,
     /// The frame was written with another model.
     #[error(
         "the frame was compressed with model {expected}, but the model given is {actual}; pass the model that was used to compress it"

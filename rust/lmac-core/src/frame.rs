@@ -152,7 +152,7 @@ fn to_hex(model_id: [u8; MODEL_ID_LEN]) -> String {
 }
 
 fn read_magic_number(cursor: &mut Cursor<'_>) -> Result<()> {
-    let offset = cursor.position as u64;
+    let offset = cursor.base.saturating_add(cursor.position as u64);
     let rest = cursor.rest();
     let present_len = rest.len().min(MAGIC_NUMBER.len());
     if rest[..present_len] != MAGIC_NUMBER[..present_len] {
@@ -287,13 +287,25 @@ pub struct Cursor<'a> {
     data: &'a [u8],
     /// At most `data.len()`.
     position: usize,
+    /// Where `data` begins in what the caller reads; only error messages need it.
+    base: u64,
 }
 
 impl<'a> Cursor<'a> {
     /// Begins at the first byte.
     #[must_use]
     pub const fn new(data: &'a [u8]) -> Self {
-        Self { data, position: 0 }
+        Self::at(0, data)
+    }
+
+    /// Begins at the first byte of `data`, which is byte `base` of a longer input.
+    #[must_use]
+    pub const fn at(base: u64, data: &'a [u8]) -> Self {
+        Self {
+            data,
+            position: 0,
+            base,
+        }
     }
 
     /// How many bytes were taken.

@@ -1,7 +1,7 @@
 //! Lossless compression by exact language models.
 //!
-//! From the outside in: [`codec`] makes frames of blocks (headers in [`frame`]), [`block`] codes a
-//! block's symbols in [`lanes`], [`frequency`] makes slots of a [`predictor`]'s logits,
+//! From the outside in: [`codec`] makes frames of blocks (headers in [`frame`]), [`stream`] a piece at a
+//! time; [`frame_reader`] finds the blocks of a frame, [`block`] codes a block's symbols in [`lanes`], [`frequency`] makes slots of a [`predictor`]'s logits,
 //! [`adaptive`] makes bits and better probabilities of them, [`range_coder`] makes bytes.
 //!
 //! ```
@@ -53,6 +53,7 @@ pub mod context;
 pub mod error;
 pub mod executor;
 pub mod frame;
+pub mod frame_reader;
 pub mod frequency;
 pub mod lanes;
 pub mod model;
@@ -60,3 +61,4 @@ pub mod model_id;
 mod onnx;
 pub mod predictor;
 pub mod range_coder;
+pub mod stream;

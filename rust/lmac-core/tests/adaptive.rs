@@ -7,9 +7,10 @@ mod predictors;
 
 use contents::{noise, text};
 use lmac_core::adaptive::{Initial, Mixture};
-use lmac_core::codec::{FrameInfo, Settings, compress, decompress, inspect};
+use lmac_core::codec::{Settings, compress, decompress, inspect};
 use lmac_core::error::{Error, Result};
 use lmac_core::frame::{FrameHeader, Mode};
+use lmac_core::frame_reader::FrameInfo;
 use lmac_core::frequency::FrequencyTable;
 use lmac_core::lanes::Lanes;
 use lmac_core::model_id::ModelId;

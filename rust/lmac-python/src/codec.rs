@@ -4,6 +4,7 @@ use lmac_core::block::Progress;
 use lmac_core::codec::{self, Settings};
 use lmac_core::error::Result;
 use lmac_core::frame::Mode;
+use lmac_core::frame_reader;
 use lmac_core::predictor::Predictor;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -28,11 +29,7 @@ pub fn compress<'py>(
     let content = bytes_of(data)?;
     let content = content.as_bytes();
     let settings = Settings {
-        mode: if adaptive {
-            Mode::Adaptive
-        } else {
-            Mode::Static
-        },
+        mode: mode_of(adaptive),
         block_len,
         lane_len,
     };
@@ -59,8 +56,21 @@ pub fn decompress<'py>(
     Ok(PyBytes::new(data.py(), &content))
 }
 
+/// How symbols are coded, by the name of a keyword argument.
+pub fn mode_of(adaptive: bool) -> Mode {
+    if adaptive {
+        Mode::Adaptive
+    } else {
+        Mode::Static
+    }
+}
+
 /// Runs `work` detached from the interpreter, with a native executor or a Python predictor.
-fn run<F>(predictor: &Bound<'_, PyAny>, progress: Option<Py<PyAny>>, work: F) -> PyResult<Vec<u8>>
+pub fn run<F>(
+    predictor: &Bound<'_, PyAny>,
+    progress: Option<Py<PyAny>>,
+    work: F,
+) -> PyResult<Vec<u8>>
 where
     F: FnOnce(&mut dyn Predictor, &mut Progress<'_>) -> Result<Vec<u8>> + Send,
 {
@@ -110,8 +120,8 @@ pub fn inspect(data: &Bound<'_, PyAny>) -> PyResult<Vec<FrameInfo>> {
     Ok(frames.into_iter().map(FrameInfo::from).collect())
 }
 
-impl From<codec::FrameInfo> for FrameInfo {
-    fn from(info: codec::FrameInfo) -> Self {
+impl From<frame_reader::FrameInfo> for FrameInfo {
+    fn from(info: frame_reader::FrameInfo) -> Self {
         Self {
             model_id: info.model_id.to_vec(),
             adaptive: info.mode == Mode::Adaptive,

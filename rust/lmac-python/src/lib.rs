@@ -4,6 +4,7 @@
 //! decides nothing. What users see is the package `lmac` around it (python/lmac).
 //!
 //! * [`codec`]: `compress`, `decompress`, `inspect`.
+//! * [`stream`]: frames a piece at a time.
 //! * [`model`]: `Model`, `Executor` and `ContextHasher`.
 //! * [`adapter`]: any Python predictor as a `Predictor` of the core.
 //! * [`arrays`]: numpy arrays in and out.
@@ -15,6 +16,7 @@ mod arrays;
 mod codec;
 mod error;
 mod model;
+mod stream;
 mod watch;
 
 use pyo3::prelude::pymodule;
@@ -29,6 +31,11 @@ mod _core {
     };
     #[pymodule_export]
     use crate::model::{ContextHasher, Executor, Model};
+    #[pymodule_export]
+    use crate::stream::{Block, Compressor, Decompressor, FrameReader};
+
+    #[pymodule_export]
+    const MAX_HEADER_LEN: usize = lmac_core::frame_reader::MAX_HEADER_LEN;
 
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "the name Python gives to versions")]

@@ -1,0 +1,199 @@
+//! `Compressor`, `Decompressor`, `FrameReader` and `Block`: frames a piece at a time.
+//!
+//! The predictor is an argument of every call, as in the core.
+
+use lmac_core::codec::Settings;
+use lmac_core::frame::Cursor;
+use lmac_core::stream::Flush;
+use lmac_core::{frame_reader, stream};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::arrays::bytes_of;
+use crate::codec::{FrameInfo, mode_of, run};
+use crate::error::to_py_err;
+
+/// Content in pieces to frames in pieces.
+#[pyclass(module = "lmac._core")]
+pub struct Compressor(stream::Compressor);
+
+#[pymethods]
+impl Compressor {
+    #[new]
+    #[pyo3(signature = (*, adaptive, block_len, lane_len))]
+    fn new(adaptive: bool, block_len: Option<usize>, lane_len: Option<usize>) -> PyResult<Self> {
+        let settings = Settings {
+            mode: mode_of(adaptive),
+            block_len,
+            lane_len,
+        };
+        let compressor = stream::Compressor::new(settings);
+        compressor.map(Self).map_err(|error| to_py_err(&error))
+    }
+
+    /// Announces the content size of the next frame, in bytes.
+    fn pledge(&mut self, content_size: Option<u64>) -> PyResult<()> {
+        let pledged = self.0.pledge(content_size);
+        pledged.map_err(|error| to_py_err(&error))
+    }
+
+    /// Takes content; `flush` is 0 to go on, 1 to end a block, 2 to end the frame.
+    #[pyo3(signature = (data, flush, predictor, *, progress=None))]
+    fn compress<'py>(
+        &mut self,
+        data: &Bound<'py, PyAny>,
+        flush: u8,
+        predictor: &Bound<'py, PyAny>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let flush = match flush {
+            0 => Flush::Continue,
+            1 => Flush::Block,
+            2 => Flush::Frame,
+            _ => return Err(PyValueError::new_err("unknown flush mode")),
+        };
+        let content = bytes_of(data)?;
+        let content = content.as_bytes();
+        let output = run(predictor, progress, |predictor, progress| {
+            self.0.compress(content, flush, predictor, progress)
+        })?;
+        Ok(PyBytes::new(data.py(), &output))
+    }
+}
+
+/// One frame in pieces to its content in pieces.
+#[pyclass(module = "lmac._core")]
+pub struct Decompressor(stream::Decompressor);
+
+#[pymethods]
+impl Decompressor {
+    #[new]
+    #[pyo3(signature = (*, max_output_size=None))]
+    fn new(max_output_size: Option<u64>) -> Self {
+        Self(stream::Decompressor::new(max_output_size))
+    }
+
+    /// Takes a piece of the frame; returns at most `max_length` bytes of content, if not `None`.
+    #[pyo3(signature = (data, max_length, predictor, *, progress=None))]
+    fn decompress<'py>(
+        &mut self,
+        data: &Bound<'py, PyAny>,
+        max_length: Option<usize>,
+        predictor: &Bound<'py, PyAny>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let piece = bytes_of(data)?;
+        let piece = piece.as_bytes();
+        let output = run(predictor, progress, |predictor, progress| {
+            self.0.decompress(piece, max_length, predictor, progress)
+        })?;
+        Ok(PyBytes::new(data.py(), &output))
+    }
+
+    /// Whether the frame has ended and all of its content was returned.
+    #[getter]
+    fn eof(&self) -> bool {
+        self.0.is_eof()
+    }
+
+    /// Whether nothing more can be returned before there is more input.
+    #[getter]
+    fn needs_input(&self) -> bool {
+        self.0.needs_input()
+    }
+
+    /// What was given after the end of the frame.
+    #[getter]
+    fn unused_data<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, self.0.unused_data())
+    }
+}
+
+/// The headers of one frame, one after the other; payloads are the caller's to read or to skip.
+#[pyclass(module = "lmac._core")]
+#[derive(Clone)]
+pub struct FrameReader(frame_reader::FrameReader);
+
+#[pymethods]
+impl FrameReader {
+    /// `data` begins with a frame, at byte `offset` of the file.
+    #[new]
+    #[pyo3(signature = (data, *, offset=0))]
+    fn new(data: &Bound<'_, PyAny>, offset: u64) -> PyResult<Self> {
+        let data = bytes_of(data)?;
+        let reader = frame_reader::FrameReader::start(&mut Cursor::at(offset, data.as_bytes()));
+        reader.map(Self).map_err(|error| to_py_err(&error))
+    }
+
+    /// The next block, whose header `data` begins with; `None` after the last.
+    fn next_block(&mut self, data: &Bound<'_, PyAny>) -> PyResult<Option<Block>> {
+        let data = bytes_of(data)?;
+        let block = self.0.next_block(&mut Cursor::new(data.as_bytes()));
+        let block = block.map_err(|error| to_py_err(&error))?;
+        Ok(block.map(Block))
+    }
+
+    /// Length of the frame up to the end of the last block, or of its end marker, in bytes.
+    #[getter]
+    fn frame_len(&self) -> u64 {
+        self.0.frame_len()
+    }
+
+    /// Whether the frame has one block and no end marker.
+    #[getter]
+    fn single_block(&self) -> bool {
+        self.0.header().single_block
+    }
+
+    /// What the headers read so far say.
+    fn info(&self) -> FrameInfo {
+        self.0.info().into()
+    }
+
+    /// A reader that goes on from here by itself.
+    fn copy(&self) -> Self {
+        self.clone()
+    }
+}
+
+/// A block without its payload.
+#[pyclass(frozen, module = "lmac._core")]
+pub struct Block(frame_reader::Block);
+
+#[pymethods]
+impl Block {
+    /// Index of the block in its frame, from 0.
+    #[getter]
+    fn index(&self) -> u64 {
+        self.0.place().block
+    }
+
+    /// Length of its content, in bytes.
+    #[getter]
+    fn content_len(&self) -> usize {
+        self.0.content_len()
+    }
+
+    /// Length of its payload, in bytes.
+    #[getter]
+    fn payload_len(&self) -> usize {
+        self.0.payload_len()
+    }
+
+    /// Restores the content and checks it.
+    #[pyo3(signature = (payload, predictor, *, progress=None))]
+    fn decompress<'py>(
+        &self,
+        payload: &Bound<'py, PyAny>,
+        predictor: &Bound<'py, PyAny>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let payload = bytes_of(payload)?;
+        let payload = payload.as_bytes();
+        let content = run(predictor, progress, |predictor, progress| {
+            self.0.decompress(payload, predictor, progress)
+        })?;
+        Ok(PyBytes::new(predictor.py(), &content))
+    }
+}
