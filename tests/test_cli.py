@@ -214,15 +214,16 @@ def test_a_failed_write_leaves_the_old_file_and_no_temporary(tmp_path: Path, mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="No space"):
-        files.write(target, b"new", like=None)
+    with pytest.raises(OSError, match="No space"), files.replacing(target, like=None) as sink:
+        sink.write(b"new")
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
 
 
 def test_new_files_get_the_usual_permissions(tmp_path: Path) -> None:
     (tmp_path / "usual").write_bytes(b"")
-    files.write(tmp_path / "written", b"data", like=None)
+    with files.replacing(tmp_path / "written", like=None) as sink:
+        sink.write(b"data")
     assert (tmp_path / "written").stat().st_mode == (tmp_path / "usual").stat().st_mode
 
 

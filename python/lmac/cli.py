@@ -1,149 +1,151 @@
-"""The command ``lmac``: files in, files out, in the manner of gzip and zstd.
+"""The command ``lmac``: files in, files out, with zstd's manners.
 
-Data goes to standard output, messages to standard error; the source is kept; errors are one line and the
-exit code 1, never a traceback. The model is loaded only when there is something to do.
+Data goes to standard output, messages to standard error, one line each and never a traceback; the source is kept
+unless ``--rm`` is given. The model is loaded only when there is something to do. What is done to a
+file is in ``command``.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import sys
+import signal
 from collections.abc import Sequence
-from functools import cached_property
-from pathlib import Path
+from types import FrameType
 from typing import NoReturn
 
-from . import __version__, files
-from ._core import LmacError, inspect
-from .codec import Codec
-from .progress import Progress
+from . import __version__
+from .command import ERROR, STDIN, Command
 
-SUFFIX = ".lmac"
-STDIN = "-"
-INTERRUPTED = 130  # 128 + SIGINT, as shells expect
+DESCRIPTION = "Compress or restore FILEs with a language model. With no FILE, or when FILE is -, work from standard input to standard output."
 
+EPILOG = """\
+examples:
+  lmac notes.txt                         write notes.txt.lmac, keep notes.txt
+  lmac -d notes.txt.lmac                 restore notes.txt
+  lmac --rm -r logs                      replace every file under logs by a compressed one
+  lmac -dc a.lmac b.lmac | less          restore to standard output, one after the other
+  tar -I lmac -cf src.tar.lmac src       archives; tar -I lmac -xf src.tar.lmac restores them
+  lmac -t backup.lmac && lmac -l backup.lmac
+  lmac -d --recover damaged.lmac -o rest restore what is intact, say what is lost
 
-class RefusedError(Exception):
-    """What the command declines to do, and how to have it done."""
+exit status: 0 if all is well, 1 if anything failed (the other files are still worked on), 2 if --recover had to
+leave something out. An output file is complete or not there at all; it gets the source's permissions and
+modification time. Compression and decompression need the same model, which frames name (lmac -l).
+"""
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        self.exit(1, f"lmac: {message}; see lmac --help\n")
+        self.exit(ERROR, f"lmac: {message}; see lmac --help\n")
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point; returns the exit code: 0, or 1 if any file failed."""
-    arguments = _parser().parse_args(argv)
-    if arguments.output and len(arguments.files) > 1:
-        return _complain("-o names one output; give one input")
-    command = Command(arguments)
+    """Entry point; returns the exit code: 0, 1 if any file failed, or 2 if content was lost."""
+    options = _parser().parse_args(argv)
+    options.files = options.files or [STDIN]
+    command = Command(options)
+    if options.output and (len(options.files) > 1 or options.recursive):
+        return command.complain("-o names one output; give one input")
+    if options.rm and options.stdout:
+        return command.complain("--rm removes a file only when another one replaces it; leave out -c")
+    previous = {number: signal.signal(number, _terminate) for number in _ending_signals()}
     try:
-        return max(command.run(name) for name in arguments.files or [STDIN])
-    except KeyboardInterrupt:
-        _complain("interrupted")
-        return INTERRUPTED
+        return command.run_all(options.files)
+    except KeyboardInterrupt as interrupt:
+        command.complain("interrupted")
+        return 128 + (interrupt.number if isinstance(interrupt, Terminated) else signal.SIGINT)  # as shells expect
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _ending_signals() -> list[signal.Signals]:
+    """Those that end a process and that nobody has asked to ignore, as nohup does."""
+    numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    return [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+
+
+def _terminate(number: int, _: FrameType | None) -> NoReturn:
+    raise Terminated(number)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="lmac", description="Compress files with a language model. The source is kept.")
-    add = parser.add_argument
-    add("files", nargs="*", metavar="FILE", help="files to work on; none or - means standard input and output")
-    add("-d", "--decompress", action="store_true", help="restore FILE from FILE.lmac")
-    add("-c", "--stdout", action="store_true", help="write to standard output")
-    add("-o", "--output", metavar="FILE", help="write to this file")
-    add("-f", "--force", action="store_true", help="overwrite existing files, write to a terminal")
-    add("-k", "--keep", action="store_true", help="keep the source (the default)")
-    add("-q", "--quiet", action="store_true", help="show no progress")
-    add("-v", "--verbose", action="store_true", help="say how well each file was compressed")
-    add("-T", "--threads", type=int, metavar="N", help="use this many threads (default: one per core)")
-    add("--model", metavar="FILE", help="use this model instead of the one inside the package")
-    add("--no-adaptive", dest="adaptive", action="store_false", help="compress with the language model alone")
-    add("--executor", choices=("auto", "native", "onnx"), default="auto", help="what runs the model; all give the same bytes")
-    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where it runs")
-    add("-V", "--version", action="version", version=f"lmac {__version__}")
+    formatter = argparse.RawDescriptionHelpFormatter
+    parser = _Parser(prog="lmac", description=DESCRIPTION, epilog=EPILOG, formatter_class=formatter, add_help=False, allow_abbrev=False)
+    parser.add_argument("files", nargs="*", metavar="FILE", help=argparse.SUPPRESS)
+    _add_operations(parser.add_argument_group("operation (default: compress)"))
+    _add_file_options(parser.add_argument_group("files"))
+    _add_compression_options(parser.add_argument_group("compression"))
+    _add_other_options(parser.add_argument_group("other"))
     return parser
 
 
-def _complain(message: object) -> int:
-    print(f"lmac: {message}", file=sys.stderr)
-    return 1
+def _add_operations(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("-d", "--decompress", "--uncompress", action="store_true", help="restore FILE from FILE.lmac")
+    add("-t", "--test", action="store_true", help="restore, check, and write nothing")
+    add("-l", "--list", action="store_true", help="show sizes, ratio, bits per byte, model and blocks; with -v more")
+    add("--recover", action="store_true", help="restore the intact blocks of a damaged file, and say which bytes are lost")
 
 
-class Command:
-    """What the options ask for, done to one file after the other with one codec."""
+def _add_file_options(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("-c", "--stdout", "--to-stdout", action="store_true", help="write to standard output")
+    add("-o", "--output", metavar="FILE", help="write to FILE")
+    add("-f", "--force", action="store_true", help="overwrite existing files, use terminals for compressed data")
+    add("-k", "--keep", dest="rm", action="store_false", default=False, help="keep the source (the default)")
+    add("--rm", dest="rm", action="store_true", help="remove the source after its output is safely on the disk")
+    add("-r", "--recursive", action="store_true", help="work on the files in folders (to compress: those not named *.lmac)")
 
-    def __init__(self, arguments: argparse.Namespace) -> None:
-        self._arguments = arguments
 
-    @cached_property
-    def _codec(self) -> Codec:
-        options = self._arguments
-        return Codec(options.model, device=options.device, threads=options.threads, executor=options.executor, adaptive=options.adaptive)
+def _add_compression_options(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--model", metavar="FILE", help="use this model instead of the one inside the package")
+    add("--no-adaptive", dest="adaptive", action="store_false", help="compress with the language model alone")
+    add(
+        "--block-len",
+        type=_length,
+        metavar="N",
+        help="bytes per independent block, up to 16M (default: 16M, or 1M with --no-adaptive). Blocks are what can be "
+        "read alone: shorter ones make reading in the middle cheaper and damage smaller, and compress less",
+    )
+    add("--lane-len", type=_length, metavar="N", help="bytes per lane; shorter lanes are decompressed faster, and compress a little less")
+    add("-T", "--threads", type=_count, default=0, metavar="N", help="use N threads; 0, the default, is one per core")
+    add("--executor", choices=("auto", "native", "onnx"), default="auto", help="what runs the model; all give the same bytes")
+    add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where it runs")
 
-    def run(self, name: str) -> int:
-        """Works on one file; returns its exit code."""
-        source = None if name == STDIN else Path(name)
-        try:
-            target = self._target(source)
-            content = files.read(source)
-            result = self._transform(name, content)
-            if target is None:
-                files.write_stdout(result)
-            else:
-                files.write(target, result, like=source)
-        except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python flushes again when it exits
-            return 1
-        except (LmacError, RefusedError, ValueError) as error:
-            return _complain(f"{name}: {error}")
-        except OSError as error:
-            return _complain(f"{error.filename or name}: {error.strerror or error}")
-        except MemoryError:
-            return _complain(f"{name}: not enough memory")
-        return 0
 
-    def _target(self, source: Path | None) -> Path | None:
-        """Where the result goes; ``None`` for standard output."""
-        options = self._arguments
-        if options.stdout or (source is None and not options.output):
-            self._refuse_terminal()
-            return None
-        target = Path(options.output) if options.output else self._sibling(source)
-        if source is not None and target.exists() and target.samefile(source):
-            raise RefusedError("input and output are the same file")
-        if target.exists() and not options.force:
-            raise RefusedError(f"{target} already exists; use -f to overwrite it")
-        return target
+def _add_other_options(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("-q", "--quiet", action="count", default=0, help="show no progress and ask nothing; twice: no errors either")
+    add("-v", "--verbose", action="store_true", help="say how well each file was compressed")
+    add("--progress", action=argparse.BooleanOptionalAction, help="show progress (the default on a terminal), or do not")
+    add("-h", "--help", action="help", help="show this and leave")
+    add("-V", "--version", action="version", version=f"lmac {__version__}", help="show the version and leave")
 
-    def _refuse_terminal(self) -> None:
-        options = self._arguments
-        if not options.decompress and not options.force and sys.stdout.isatty():
-            raise RefusedError("compressed data is not written to a terminal; use -o FILE, or -f to do it anyway")
 
-    def _sibling(self, source: Path | None) -> Path:
-        """FILE.lmac for FILE, or the reverse."""
-        assert source is not None
-        if not self._arguments.decompress:
-            return source.with_name(source.name + SUFFIX)
-        if source.suffix != SUFFIX:
-            raise RefusedError(f"the name does not end in {SUFFIX}; use -o FILE or -c")
-        return source.with_suffix("")
+def _length(text: str) -> int:
+    """A number of bytes: 4096, 64K, 1M."""
+    number, unit = (text[:-1], text[-1].upper()) if text[-1:].upper() in ("K", "M") else (text, "")
+    return int(number) << {"": 0, "K": 10, "M": 20}[unit]
 
-    def _transform(self, name: str, content: bytes) -> bytes:
-        options = self._arguments
-        total_bytes = sum(frame.content_len for frame in inspect(content)) if options.decompress else len(content)
-        transform = self._codec.decompress if options.decompress else self._codec.compress
-        with Progress(name, total_bytes, enabled=sys.stderr.isatty() and not options.quiet) as progress:
-            result = transform(content, progress=progress)
-        if options.verbose:
-            self._report(name, *((result, content) if options.decompress else (content, result)))
-        return result
 
-    def _report(self, name: str, content: bytes, frame: bytes) -> None:
-        bits_per_byte = 8 * len(frame) / max(len(content), 1)
-        print(f"{name}: {len(content)} bytes, compressed {len(frame)}, {bits_per_byte:.3f} bits per byte", file=sys.stderr)
+def _count(text: str) -> int:
+    """A number that is not negative."""
+    number = int(text)
+    if number < 0:
+        raise ValueError
+    return number
+
+
+_length.__name__, _count.__name__ = "number of bytes", "number"  # as argparse calls them in its messages
 
 
 if __name__ == "__main__":

@@ -1,61 +1,179 @@
 """Files of the command line: whole or not at all.
 
-Output goes to a temporary name beside its target and is renamed when it is complete and on the disk, so that
-nobody ever sees half a file, whatever happens on the way.
+Output goes to a temporary name beside its target, to the disk, and only then to its final name, so that nobody
+ever sees half a file, whatever happens on the way. A source is removed only after that, and only if it still
+is the file that was read.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import os
+import secrets
 import shutil
+import stat
 import sys
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 
-def read(path: Path | None) -> bytes:
-    """The whole content of a file, or of standard input."""
-    return sys.stdin.buffer.read() if path is None else path.read_bytes()
+class Sink(Protocol):
+    """Where bytes go."""
+
+    def write(self, data: bytes, /) -> object:
+        """Writes all of ``data``."""
+        ...
 
 
-def write_stdout(data: bytes) -> None:
-    """Writes to standard output, and notices here if nobody reads it."""
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()
+class ChangedError(Exception):
+    """The source is no longer what it was when reading began."""
+
+    def __str__(self) -> str:
+        return "the file changed while it was read; nothing was written or removed, try again"
 
 
-def write(path: Path, data: bytes, like: Path | None) -> None:
-    """Writes a file, all of it or nothing.
+class Source:
+    """A file to read, or standard input, and whether it is still the same.
 
     Args:
-        path: The target. A device or pipe is written to directly.
-        data: Its content.
+        path: ``None`` for standard input.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.file = sys.stdin.buffer if path is None else path.open("rb")
+        self._first = os.fstat(self.file.fileno())
+
+    @property
+    def size(self) -> int | None:
+        """The length of a regular file in bytes; ``None`` for what has no length, or hides it as /proc does."""
+        return self._first.st_size if stat.S_ISREG(self._first.st_mode) and self._first.st_size > 0 else None
+
+    def rewind(self) -> None:
+        """Goes back to the beginning, if it is a file."""
+        if self.size is not None and self.path is not None:
+            self.file.seek(0)
+
+    def check_unchanged(self) -> None:
+        """Checks that nobody wrote to the file since it was opened.
+
+        Raises:
+            ChangedError: Somebody did.
+        """
+        now = os.fstat(self.file.fileno())
+        if (now.st_size, now.st_mtime_ns) != (self._first.st_size, self._first.st_mtime_ns) and stat.S_ISREG(now.st_mode):
+            raise ChangedError
+
+    def remove(self) -> None:
+        """Removes the file, if it is still the one that was read.
+
+        Raises:
+            ChangedError: It was written to, or its name now belongs to another file.
+        """
+        assert self.path is not None
+        self.check_unchanged()
+        if not os.path.samestat(self.path.stat(), self._first):
+            raise ChangedError
+        self.path.unlink()
+
+    def __enter__(self) -> Source:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.path is not None:
+            self.file.close()
+
+
+class Stdout:
+    """Standard output without a buffer, so that errors are noticed here and not when Python exits."""
+
+    def write(self, data: bytes, /) -> None:
+        """Writes all of ``data``."""
+        rest = memoryview(data)
+        with _naming("standard output"):
+            while rest:
+                rest = rest[os.write(sys.stdout.fileno(), rest) :]
+
+
+class _File:
+    """A file whose errors name it as the user knows it."""
+
+    def __init__(self, file: io.FileIO, name: Path) -> None:
+        self._file, self._name = file, name
+
+    def write(self, data: bytes, /) -> None:
+        rest = memoryview(data)
+        with _naming(self._name):
+            while rest:
+                rest = rest[self._file.write(rest) :]
+
+    def sync(self) -> None:
+        """Brings what was written to the disk."""
+        with _naming(self._name):
+            os.fsync(self._file.fileno())
+
+
+@contextlib.contextmanager
+def _naming(name: str | Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        error.filename = str(name)
+        raise
+
+
+@contextlib.contextmanager
+def replacing(path: Path, like: Path | None) -> Iterator[Sink]:
+    """A sink whose bytes become the file ``path`` at the end of the ``with`` block, all of them or none.
+
+    Args:
+        path: The target. If it is a link, what it points at is replaced; a device or pipe is written to directly.
         like: The file whose permissions and modification time it gets.
     """
-    target = path.resolve()  # a symbolic link stays, and what it points at is replaced
+    target = path.resolve()
     if target.exists() and not target.is_file():
-        target.write_bytes(data)
+        with io.FileIO(target, "wb") as device:
+            yield _File(device, path)
         return
-    descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
-    temporary = Path(name)
+    temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(8)}.tmp")
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        with _create(temporary, path) as file:
+            output = _File(file, path)
+            yield output
+            output.sync()
         _copy_attributes(like, temporary)
         temporary.replace(target)
+        _sync_folder(target.parent)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
 
 
+def _create(temporary: Path, path: Path) -> io.FileIO:
+    """A new file that nobody else reads: it gets its permissions when it is complete."""
+    with _naming(path):
+        return io.FileIO(temporary, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
 def _copy_attributes(like: Path | None, path: Path) -> None:
     if like is not None:
+        if os.geteuid() == 0:
+            os.chown(path, like.stat().st_uid, like.stat().st_gid)
         shutil.copystat(like, path)
         return
-    mask = os.umask(0)  # a temporary file is private; give it the mode of any new file
+    mask = os.umask(0)
     os.umask(mask)
     path.chmod(0o666 & ~mask)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Brings the new name to the disk; where folders cannot be opened (Windows) there is no such thing."""
+    with contextlib.suppress(PermissionError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -9,27 +9,40 @@ CLEAR_LINE = "\r\x1b[K"
 
 
 class Progress:
-    """Shows how far a file is, how fast it goes, and how long it will take.
+    """Shows how far a file is, how fast it goes, how well it compresses, and how long it will take.
 
     Args:
         name: What is being worked on.
-        total_bytes: Length of the content.
+        total_bytes: Length of the content, or ``None`` if it is not known.
         enabled: Whether to show anything.
     """
 
-    def __init__(self, name: str, total_bytes: int, enabled: bool) -> None:
+    def __init__(self, name: str, total_bytes: int | None, enabled: bool) -> None:
         self._name, self._total_bytes, self._enabled = name, total_bytes, enabled
         self._started = time.monotonic()
 
-    def __call__(self, done_bytes: int) -> None:
-        """Draws the line; called every few dozen milliseconds."""
+    def show(self, done_bytes: int, block_bytes: int, compressed_bytes: int) -> None:
+        """Draws the line; called every few dozen milliseconds.
+
+        Args:
+            done_bytes: How much of the content is done.
+            block_bytes: How much of it is in blocks whose compressed size is known.
+            compressed_bytes: That size.
+        """
         if not self._enabled or done_bytes == 0:
             return
+        parts = []
+        if self._total_bytes:
+            parts.append(f"{100 * done_bytes / self._total_bytes:3.0f} %")
+        else:
+            parts.append(f"{done_bytes / 1e6:.1f} MB")
         speed = done_bytes / max(time.monotonic() - self._started, 1e-3)
-        left_seconds = (self._total_bytes - done_bytes) / speed
-        share = 100 * done_bytes / max(self._total_bytes, 1)
-        line = f"{self._name}: {share:3.0f} %  {speed / 1000:.1f} kB/s  {left_seconds:.0f} s left"
-        sys.stderr.write(CLEAR_LINE + line)
+        parts.append(f"{speed / 1000:.1f} kB/s")
+        if block_bytes:
+            parts.append(f"{8 * compressed_bytes / block_bytes:.3f} bits per byte")
+        if self._total_bytes:
+            parts.append(f"{duration(max(self._total_bytes - done_bytes, 0) / speed)} left")
+        sys.stderr.write(f"{CLEAR_LINE}{self._name}: {'  '.join(parts)}")
         sys.stderr.flush()
 
     def __enter__(self) -> Progress:
@@ -39,3 +52,12 @@ class Progress:
         if self._enabled:
             sys.stderr.write(CLEAR_LINE)
             sys.stderr.flush()
+
+
+def duration(seconds: float) -> str:
+    """Seconds as people say them: ``42 s``, ``3:05``, ``1:02:03``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}:{minutes:02}:{rest:02}"
+    return f"{minutes}:{rest:02}" if minutes else f"{rest} s"

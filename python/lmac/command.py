@@ -1,0 +1,307 @@
+"""``Command``: what the command line asks for, done to one file after the other.
+
+It compresses, restores, tests, lists or recovers, in bounded memory: content passes through one block at a
+time. Every failure of one file becomes one line on standard error, and the next file has its turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from functools import cached_property, partial
+from pathlib import Path
+
+from ._core import Block, CorruptedDataError, LmacError
+from .blocks import BlockWalk
+from .codec import Codec
+from .files import ChangedError, Sink, Source, Stdout, replacing
+from .listing import HEAD, Listing, read_listing
+from .progress import Progress
+from .stream import LmacCompressor
+
+SUFFIX = ".lmac"
+STDIN = "-"
+READ_LEN = 1 << 20
+
+#: Exit codes, as gzip's: all is well; something failed; what could be done was done, but bytes were lost before.
+OK, ERROR, WARNING = 0, 1, 2
+
+
+class RefusedError(Exception):
+    """What the command declines to do, and how to have it done."""
+
+
+class Command:
+    """The options of the command line, and one codec for all files."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self._options = options
+        self._total = Listing()
+        self._listed = 0
+
+    @cached_property
+    def _codec(self) -> Codec:
+        """Loaded when the first file needs it."""
+        options = self._options
+        return Codec(
+            options.model,
+            device=options.device,
+            threads=options.threads or None,
+            executor=options.executor,
+            adaptive=options.adaptive,
+            block_len=options.block_len,
+            lane_len=options.lane_len,
+        )
+
+    def run_all(self, names: list[str]) -> int:
+        """Works on all files, and returns the exit code."""
+        codes = [self.run(name) for name in self._expand(names)]
+        if self._listed > 1:
+            print(self._total.line(f"{self._listed} files"))
+        return ERROR if ERROR in codes else max(codes, default=OK)
+
+    def run(self, name: str) -> int:
+        """Works on one file; returns its exit code."""
+        path = None if name == STDIN else Path(name)
+        options = self._options
+        try:
+            if path is None and sys.stdin.isatty() and not options.force:
+                raise RefusedError("standard input is a terminal; name a FILE, or see lmac --help")
+            if path is not None and path.is_dir():
+                raise RefusedError("is a directory; use -r to work on the files in it")
+            if options.list:
+                return self._list(name, path)
+            return self._convert(name, path)
+        except BrokenPipeError:
+            return ERROR  # nobody reads on: nothing to say, as with other filters
+        except (LmacError, RefusedError, ChangedError, ValueError) as error:
+            return self.complain(f"{name}: {error}")
+        except OSError as error:
+            return self.complain(f"{error.filename or name}: {error.strerror or error}")
+        except MemoryError:
+            return self.complain(f"{name}: not enough memory")
+
+    def complain(self, message: object) -> int:
+        """Says what went wrong, unless told twice to be quiet."""
+        if self._options.quiet < 2:
+            print(f"lmac: {message}", file=sys.stderr)
+        return ERROR
+
+    def _expand(self, names: list[str]) -> list[str]:
+        """The files in folders, if asked for, that the operation is for."""
+        if not self._options.recursive:
+            return names
+        is_wanted = not self._reads_frames
+        files = []
+        for name in names:
+            if name == STDIN or not os.path.isdir(name):
+                files.append(name)
+                continue
+            for folder, folders, children in os.walk(name, onerror=self._complain_of):
+                folders.sort()
+                paths = (os.path.join(folder, child) for child in sorted(children))
+                files += [path for path in paths if path.endswith(SUFFIX) != is_wanted and not os.path.islink(path)]
+        return files
+
+    def _complain_of(self, error: OSError) -> None:
+        self.complain(f"{error.filename}: {error.strerror}")
+
+    @property
+    def _reads_frames(self) -> bool:
+        options = self._options
+        return bool(options.decompress or options.test or options.list or options.recover)
+
+    def _list(self, name: str, path: Path | None) -> int:
+        with Source(path) as source:
+            listing = read_listing(source.file)
+        if self._listed == 0:
+            print(HEAD)
+        print(listing.line(name))
+        if self._options.verbose:
+            print(listing.details())
+        sys.stdout.flush()
+        self._total += listing
+        self._listed += 1
+        return OK
+
+    def _convert(self, name: str, path: Path | None) -> int:
+        options = self._options
+        target = None if options.test else self._target(path)
+        with Source(path) as source:
+            output: AbstractContextManager[Sink] = nullcontext(Stdout()) if target is None else replacing(target, path)
+            if options.test:
+                output = nullcontext(_Nowhere())
+            with output as sink:
+                lost = self._transform(name, source, sink)
+                source.check_unchanged()
+            if options.rm and target is not None and path is not None and not lost:
+                source.remove()
+        return WARNING if lost else OK
+
+    def _target(self, path: Path | None) -> Path | None:
+        """Where the result goes; ``None`` for standard output."""
+        options = self._options
+        if options.stdout or options.output == STDIN or (path is None and not options.output):
+            if not self._reads_frames and not options.force and sys.stdout.isatty():
+                raise RefusedError("compressed data is not written to a terminal; use -o FILE, or -f to do it anyway")
+            return None
+        target = Path(options.output) if options.output else self._sibling(path)
+        if path is not None and target.exists() and target.samefile(path):
+            raise RefusedError("input and output are the same file")
+        if target.is_dir():
+            raise RefusedError(f"{target} is a directory; name a file")
+        if target.is_file() and not options.force and not self._may_overwrite(target):
+            raise RefusedError(f"{target} already exists; use -f to overwrite it")
+        return target
+
+    def _may_overwrite(self, target: Path) -> bool:
+        if self._options.quiet or STDIN in self._options.files or not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return False
+        print(f"lmac: {target} already exists; overwrite it (y/n)? ", end="", file=sys.stderr, flush=True)
+        return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+    def _sibling(self, path: Path | None) -> Path:
+        """FILE.lmac for FILE, or the reverse."""
+        assert path is not None
+        if path.exists() and not path.is_file():
+            raise RefusedError("is not a regular file; use -c or -o FILE")
+        if not self._reads_frames:
+            return path.with_name(path.name + SUFFIX)
+        if path.suffix != SUFFIX:
+            raise RefusedError(f"the name does not end in {SUFFIX}; use -o FILE or -c")
+        return path.with_suffix("")
+
+    def _transform(self, name: str, source: Source, sink: Sink) -> bool:
+        """Passes all of the source through to the sink; whether content was lost."""
+        to_terminal = isinstance(sink, Stdout) and sys.stdout.isatty()
+        wants_progress = sys.stderr.isatty() if self._options.progress is None else self._options.progress
+        is_shown = wants_progress and not self._options.quiet and not to_terminal
+        if not self._reads_frames:
+            with Progress(name, source.size, is_shown) as progress:
+                sizes = compress(source, sink, self._codec, progress)
+            self._report(name, *sizes)
+            return False
+        total = read_listing(source.file).uncompressed if is_shown and source.size and not self._options.recover else None
+        source.rewind()
+        with Progress(name, total, is_shown) as progress:
+            restorer = Restorer(source, sink, lambda: self._codec, progress)
+            if self._options.recover:
+                restorer.on_loss = partial(self._warn_of_loss, name)
+            restorer.run()
+        self._report(name, restorer.written_len, source.file.tell() if source.size else restorer.read_len)
+        return restorer.has_lost
+
+    def _warn_of_loss(self, name: str, loss: str) -> None:
+        self.complain(f"{name}: {loss}")
+
+    def _report(self, name: str, content_len: int, compressed_len: int) -> None:
+        if not self._options.verbose:
+            return
+        bits_per_byte = 8 * compressed_len / max(content_len, 1)
+        is_intact = ", intact" if self._options.test else ""
+        line = f"{name}: {content_len} bytes, compressed {compressed_len}, {bits_per_byte:.3f} bits per byte{is_intact}"
+        print(line, file=sys.stderr)
+
+
+class _Nowhere:
+    """The sink of a test."""
+
+    def write(self, data: bytes, /) -> None:
+        pass
+
+
+def compress(source: Source, sink: Sink, codec: Codec, progress: Progress) -> tuple[int, int]:
+    """Compresses a file to a sink as one frame; returns both lengths in bytes.
+
+    Raises:
+        ChangedError: The file grew or shrank meanwhile.
+    """
+    content_len = written_len = written_content_len = 0
+
+    def report(done_bytes: int) -> None:
+        progress.show(done_bytes, written_content_len, written_len)
+
+    compressor = LmacCompressor(codec, progress=report)
+    compressor.set_pledged_input_size(source.size)
+    while part := source.file.read(READ_LEN):
+        content_len += len(part)
+        if source.size is not None and content_len > source.size:
+            raise ChangedError
+        if output := compressor.compress(part):
+            sink.write(output)
+            written_len += len(output)
+            written_content_len = content_len - len(part)
+    if source.size is not None and content_len != source.size:
+        raise ChangedError
+    output = compressor.flush()
+    sink.write(output)
+    return content_len, written_len + len(output)
+
+
+class Restorer:
+    """Restores a file of frames to a sink, block by block.
+
+    Args:
+        source: The file.
+        sink: Where its content goes.
+        codec: Loads the codec; not called for a file that is no lmac file.
+        progress: What is told how far it is.
+    """
+
+    def __init__(self, source: Source, sink: Sink, codec: Callable[[], Codec], progress: Progress) -> None:
+        self._walk = BlockWalk(source.file)
+        self._sink, self._codec, self._progress = sink, codec, progress
+        self.written_len = 0
+        self.has_lost = False
+        #: What to do about damage: called with the words for it. ``None``: an error.
+        self.on_loss: Callable[[str], object] | None = None
+
+    @property
+    def read_len(self) -> int:
+        """How much of the source was read, in bytes."""
+        return self._walk.position
+
+    def run(self) -> None:
+        """Restores everything, or, with ``on_loss``, everything that is intact.
+
+        Raises:
+            LmacError: As ``Codec.decompress``. What came before was written.
+        """
+        while block := self._next_block():
+            content = self._restore(block)
+            if content is not None:
+                self._sink.write(content)
+                self.written_len += len(content)
+
+    def _next_block(self) -> Block | None:
+        try:
+            return self._walk.next_block()
+        except LmacError as error:
+            if self.on_loss is None or self._walk.position == 0:
+                raise
+            self._lose(f"{error}: the content from byte {self._walk.content_offset} on is lost")
+            return None
+
+    def _restore(self, block: Block) -> bytes | None:
+        start, compressed_len = self._walk.block_start, self._walk.position + block.payload_len
+        content_len = start + block.content_len
+
+        def report(done_bytes: int) -> None:
+            self._progress.show(start + done_bytes, content_len, compressed_len)
+
+        payload = self._walk.read_payload()
+        try:
+            return self._codec().decompress_block(block, payload, progress=report)
+        except CorruptedDataError as error:
+            if self.on_loss is None:
+                raise
+            self._lose(f"lost {block.content_len} bytes from byte {start} of the content: {error}")
+            return None
+
+    def _lose(self, words: str) -> None:
+        assert self.on_loss is not None
+        self.has_lost = True
+        self.on_loss(words)
