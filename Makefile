@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-environment lint format test-rust test-python bench clean
+.PHONY: help install demo test test-environment lint format test-rust test-python bench fuzz clean
 
 help: ## show this menu
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -46,6 +46,13 @@ test-python: ## run the tests of the package
 
 bench: ## measure the core with criterion
 	cargo bench --quiet
+
+FUZZ_RUNS ?= 1000000
+
+fuzz: ## run every fuzz target FUZZ_RUNS times (needs `cargo install cargo-fuzz`)
+	cd rust && for target in headers decode valid_prefix round_trip; do \
+	  RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir fuzz --sanitizer none $$target -- -runs=$(FUZZ_RUNS) -max_len=300 -timeout=10 || exit 1; \
+	done
 
 clean: ## delete what was built
 	rm -rf .venv target dist .pytest_cache .mypy_cache .ruff_cache .hypothesis README.md.lmac

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import signal
+import threading
 from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
@@ -39,13 +40,6 @@ class _Parser(argparse.ArgumentParser):
         self.exit(ERROR, f"lmac: {message}; see lmac --help\n")
 
 
-class Terminated(KeyboardInterrupt):
-    """The process was asked to end."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code: 0, 1 if any file failed, or 2 if content was lost."""
     options = _parser().parse_args(argv)
@@ -55,25 +49,44 @@ def main(argv: Sequence[str] | None = None) -> int:
         return command.complain("-o names one output; give one input")
     if options.rm and options.stdout:
         return command.complain("--rm removes a file only when another one replaces it; leave out -c")
-    previous = {number: signal.signal(number, _terminate) for number in _ending_signals()}
-    try:
-        return command.run_all(options.files)
-    except KeyboardInterrupt as interrupt:
-        command.complain("interrupted")
-        return 128 + (interrupt.number if isinstance(interrupt, Terminated) else signal.SIGINT)  # as shells expect
-    finally:
-        for number, handler in previous.items():
-            signal.signal(number, handler)
+    code = ERROR
+    with _Interruption() as interruption:
+        code = command.run_all(options.files)
+    if interruption.number is None:
+        return code
+    command.complain("interrupted")
+    return 128 + interruption.number  # as shells expect
 
 
-def _ending_signals() -> list[signal.Signals]:
-    """Those that end a process and that nobody has asked to ignore, as nohup does."""
-    numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-    return [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+class _Interruption:
+    """Turns the signals that end a process into an exception, so that files are cleaned up.
 
+    The exception may arrive anywhere, also where foreign code makes another one of it: what counts is that
+    the signal came.
+    """
 
-def _terminate(number: int, _: FrameType | None) -> NoReturn:
-    raise Terminated(number)
+    def __init__(self) -> None:
+        #: The signal that came, if any.
+        self.number: int | None = None
+        self._handled: list[signal.Signals] = []
+
+    def __enter__(self) -> _Interruption:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])):
+                handler = signal.getsignal(number)
+                if handler in (signal.SIG_DFL, signal.default_int_handler):  # not what nohup has made to be ignored
+                    signal.signal(number, self._raise)
+                    self._handled.append(number)
+        return self
+
+    def _raise(self, number: int, _: FrameType | None) -> NoReturn:
+        self.number = number
+        raise KeyboardInterrupt
+
+    def __exit__(self, *_: object) -> bool:
+        for number in self._handled:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        return self.number is not None
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -24,7 +24,9 @@ from .stream import LmacCompressor
 
 SUFFIX = ".lmac"
 STDIN = "-"
-READ_LEN = 1 << 20
+
+#: How much is read at once, unless blocks are shorter: the progress line knows the compressed size after each block.
+READ_LEN = 1 << 18
 
 #: Exit codes, as gzip's: all is well; something failed; what could be done was done, but bytes were lost before.
 OK, ERROR, WARNING = 0, 1, 2
@@ -130,6 +132,8 @@ class Command:
     def _convert(self, name: str, path: Path | None) -> int:
         options = self._options
         target = None if options.test else self._target(path)
+        if not self._reads_frames:
+            _ = self._codec  # a model that is missing is noticed before anything is written
         with Source(path) as source:
             output: AbstractContextManager[Sink] = nullcontext(Stdout()) if target is None else replacing(target, path)
             if options.test:
@@ -181,7 +185,8 @@ class Command:
         is_shown = wants_progress and not self._options.quiet and not to_terminal
         if not self._reads_frames:
             with Progress(name, source.size, is_shown) as progress:
-                sizes = compress(source, sink, self._codec, progress)
+                read_len = min(READ_LEN, self._options.block_len or READ_LEN)
+                sizes = compress(source, sink, self._codec, progress, read_len)
             self._report(name, *sizes)
             return False
         total = read_listing(source.file).uncompressed if is_shown and source.size and not self._options.recover else None
@@ -213,8 +218,8 @@ class _Nowhere:
         pass
 
 
-def compress(source: Source, sink: Sink, codec: Codec, progress: Progress) -> tuple[int, int]:
-    """Compresses a file to a sink as one frame; returns both lengths in bytes.
+def compress(source: Source, sink: Sink, codec: Codec, progress: Progress, read_len: int) -> tuple[int, int]:
+    """Compresses a file, ``read_len`` bytes at a time, to a sink as one frame; returns both lengths in bytes.
 
     Raises:
         ChangedError: The file grew or shrank meanwhile.
@@ -226,7 +231,7 @@ def compress(source: Source, sink: Sink, codec: Codec, progress: Progress) -> tu
 
     compressor = LmacCompressor(codec, progress=report)
     compressor.set_pledged_input_size(source.size)
-    while part := source.file.read(READ_LEN):
+    while part := source.file.read(read_len):
         content_len += len(part)
         if source.size is not None and content_len > source.size:
             raise ChangedError
@@ -234,6 +239,7 @@ def compress(source: Source, sink: Sink, codec: Codec, progress: Progress) -> tu
             sink.write(output)
             written_len += len(output)
             written_content_len = content_len - len(part)
+        report(written_content_len)
     if source.size is not None and content_len != source.size:
         raise ChangedError
     output = compressor.flush()
@@ -293,6 +299,7 @@ class Restorer:
             self._progress.show(start + done_bytes, content_len, compressed_len)
 
         payload = self._walk.read_payload()
+        report(0)
         try:
             return self._codec().decompress_block(block, payload, progress=report)
         except CorruptedDataError as error:

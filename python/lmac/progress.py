@@ -6,6 +6,7 @@ import sys
 import time
 
 CLEAR_LINE = "\r\x1b[K"
+INTERVAL_SECONDS = 0.05
 
 
 class Progress:
@@ -20,23 +21,26 @@ class Progress:
     def __init__(self, name: str, total_bytes: int | None, enabled: bool) -> None:
         self._name, self._total_bytes, self._enabled = name, total_bytes, enabled
         self._started = time.monotonic()
+        self._next = self._started + INTERVAL_SECONDS
 
     def show(self, done_bytes: int, block_bytes: int, compressed_bytes: int) -> None:
-        """Draws the line; called every few dozen milliseconds.
+        """Draws the line, but not more often than anybody can read.
 
         Args:
             done_bytes: How much of the content is done.
             block_bytes: How much of it is in blocks whose compressed size is known.
             compressed_bytes: That size.
         """
-        if not self._enabled or done_bytes == 0:
+        now = time.monotonic()
+        if not self._enabled or done_bytes == 0 or now < self._next:
             return
+        self._next = now + INTERVAL_SECONDS
         parts = []
         if self._total_bytes:
             parts.append(f"{100 * done_bytes / self._total_bytes:3.0f} %")
         else:
             parts.append(f"{done_bytes / 1e6:.1f} MB")
-        speed = done_bytes / max(time.monotonic() - self._started, 1e-3)
+        speed = done_bytes / (now - self._started)
         parts.append(f"{speed / 1000:.1f} kB/s")
         if block_bytes:
             parts.append(f"{8 * compressed_bytes / block_bytes:.3f} bits per byte")
