@@ -358,6 +358,17 @@ def test_progress_shows_share_speed_bits_and_time(source: Path) -> None:
     assert b" kB/s" in run("--progress", "-f", *SLOW, source).stderr
 
 
+def test_redirected_files_are_read_from_where_they_stand(blocks: Path, source: Path) -> None:
+    for target, arguments in ((blocks, ["-d", "--progress"]), (source, ["--progress", "-c"])):
+        content = target.read_bytes()
+        target.write_bytes(b"12345" + content)
+        with target.open("rb") as file:
+            os.lseek(file.fileno(), 5, os.SEEK_SET)
+            done = subprocess.run([*LMAC, *arguments], stdin=file, capture_output=True, check=True)
+        restored = done.stdout if target == blocks else run("-d", stdin=done.stdout).stdout
+        assert restored == (source.read_bytes() if target == blocks else content)
+
+
 def test_content_on_a_terminal_is_not_mixed_with_progress(source: Path) -> None:
     source.write_bytes(b"plain words\n")
     assert run(source).returncode == 0

@@ -8,8 +8,11 @@ from pathlib import Path
 
 import lmac
 import lmac.codec
+import lmac.lmac_file
 import lmac.predictor
+import lmac.stream
 import pytest
+from lmac import cli
 
 from conftest import needs_default_model
 
@@ -23,16 +26,17 @@ def test_the_example_of_a_predictor() -> None:
 
 
 @needs_default_model
-@pytest.mark.parametrize("module", [lmac, lmac.codec])
-def test_the_examples_of_the_codec(module: object) -> None:
+@pytest.mark.parametrize("module", [lmac, lmac.codec, lmac.lmac_file, lmac.stream])
+def test_the_examples_of_the_package(module: object) -> None:
     result = doctest.testmod(module)  # type: ignore[arg-type]
     assert result.failed == 0
     assert result.attempted > 0
 
 
 @needs_default_model
-def test_the_example_of_the_readme() -> None:
-    result = doctest.testfile(str(ROOT / "README.md"), module_relative=False)
+@pytest.mark.parametrize("document", ["README.md", "docs/python-api.md"])
+def test_the_examples_of_the_documents(document: str) -> None:
+    result = doctest.testfile(str(ROOT / document), module_relative=False)
     assert result.failed == 0
     assert result.attempted > 0
 
@@ -41,3 +45,10 @@ def test_links_between_documents_lead_somewhere() -> None:
     for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("tests/golden/*.md")]:
         for link in re.findall(r"\]\((?!https?:|#)([^)#]+)", document.read_text()):
             assert (document.parent / link).exists(), f"{document.name}: {link}"
+
+
+def test_the_manual_page_names_every_option_of_the_help() -> None:
+    page = (ROOT / "docs" / "lmac.1").read_text().replace("\\-", "-")
+    options = [option for action in cli._parser()._actions for option in action.option_strings]
+    assert len(options) > 30
+    assert [option for option in options if option not in page] == []

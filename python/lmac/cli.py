@@ -91,7 +91,8 @@ class _Interruption:
 
 def _parser() -> argparse.ArgumentParser:
     formatter = argparse.RawDescriptionHelpFormatter
-    parser = _Parser(prog="lmac", description=DESCRIPTION, epilog=EPILOG, formatter_class=formatter, add_help=False, allow_abbrev=False)
+    usage = "lmac [OPTION]... [FILE]..."
+    parser = _Parser(prog="lmac", usage=usage, description=DESCRIPTION, epilog=EPILOG, formatter_class=formatter, add_help=False, allow_abbrev=False)
     parser.add_argument("files", nargs="*", metavar="FILE", help=argparse.SUPPRESS)
     _add_operations(parser.add_argument_group("operation (default: compress)"))
     _add_file_options(parser.add_argument_group("files"))

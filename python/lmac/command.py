@@ -189,15 +189,21 @@ class Command:
                 sizes = compress(source, sink, self._codec, progress, read_len)
             self._report(name, *sizes)
             return False
-        total = read_listing(source.file).uncompressed if is_shown and source.size and not self._options.recover else None
-        source.rewind()
-        with Progress(name, total, is_shown) as progress:
+        with Progress(name, self._content_len(source) if is_shown else None, is_shown) as progress:
             restorer = Restorer(source, sink, lambda: self._codec, progress)
             if self._options.recover:
                 restorer.on_loss = partial(self._warn_of_loss, name)
             restorer.run()
-        self._report(name, restorer.written_len, source.file.tell() if source.size else restorer.read_len)
+        self._report(name, restorer.written_len, restorer.read_len)
         return restorer.has_lost
+
+    def _content_len(self, source: Source) -> int | None:
+        """The length of what a file will be restored to, if its headers can be read beforehand."""
+        if source.size is None or self._options.recover:
+            return None
+        listing = read_listing(source.file)
+        source.rewind()
+        return listing.uncompressed
 
     def _warn_of_loss(self, name: str, loss: str) -> None:
         self.complain(f"{name}: {loss}")

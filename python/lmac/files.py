@@ -45,16 +45,14 @@ class Source:
         self.path = path
         self.file = sys.stdin.buffer if path is None else path.open("rb")
         self._first = os.fstat(self.file.fileno())
-
-    @property
-    def size(self) -> int | None:
-        """The length of a regular file in bytes; ``None`` for what has no length, or hides it as /proc does."""
-        return self._first.st_size if stat.S_ISREG(self._first.st_mode) and self._first.st_size > 0 else None
+        is_regular = stat.S_ISREG(self._first.st_mode)
+        self._start = self.file.tell() if is_regular else 0
+        #: How much there is to read, in bytes; ``None`` for what has no length, or hides it as /proc does.
+        self.size = (self._first.st_size - self._start if is_regular else 0) or None
 
     def rewind(self) -> None:
-        """Goes back to the beginning, if it is a file."""
-        if self.size is not None and self.path is not None:
-            self.file.seek(0)
+        """Goes back to where reading began; only if there is a ``size``."""
+        self.file.seek(self._start)
 
     def check_unchanged(self) -> None:
         """Checks that nobody wrote to the file since it was opened.
