@@ -72,7 +72,7 @@ def test_rm_removes_nothing_when_anything_fails(source: Path, tiny_text: bytes) 
     assert run("-d", "--rm", damaged).returncode == 1
     assert run("-d", "--rm", "--recover", damaged).returncode == 2
     assert damaged.read_bytes() == frame
-    for arguments in (["-c", source], ["-o", "/dev/full", source], ["-o", source.parent / "no" / "such", source], ["-t", source]):
+    for arguments in (["-c", source], ["-o", "-", source], ["-o", "/dev/null", source], ["-o", source.parent / "no" / "such", source], ["-t", source]):
         assert run("--rm", *arguments).returncode == 1
         assert source.read_bytes() == tiny_text
 

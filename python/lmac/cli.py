@@ -44,6 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code: 0, 1 if any file failed, or 2 if content was lost."""
     options = _parser().parse_args(argv)
     options.files = options.files or [STDIN]
+    if options.output == STDIN:
+        options.output, options.stdout = None, True
     command = Command(options)
     if options.output and (len(options.files) > 1 or options.recursive):
         return command.complain("-o names one output; give one input")

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from . import _core
 from .model import DeviceName, ExecutorName, ModelSource, load_predictor
@@ -19,6 +19,18 @@ from .predictor import Predictor
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+
+class CodecOptions(TypedDict, total=False):
+    """The arguments of ``Codec``, for functions that pass them on."""
+
+    model: ModelSource
+    device: DeviceName
+    threads: int | None
+    executor: ExecutorName
+    adaptive: bool
+    block_len: int | None
+    lane_len: int | None
 
 
 class Codec:

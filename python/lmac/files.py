@@ -158,7 +158,7 @@ def _create(temporary: Path, path: Path) -> io.FileIO:
 
 def _copy_attributes(like: Path | None, path: Path) -> None:
     if like is not None:
-        if os.geteuid() == 0:
+        if hasattr(os, "geteuid") and os.geteuid() == 0:  # others cannot give files away
             os.chown(path, like.stat().st_uid, like.stat().st_gid)
         shutil.copystat(like, path)
         return

@@ -9,16 +9,14 @@ from __future__ import annotations
 import builtins
 import io
 import os
-from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, overload
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, Unpack, overload
 
-from .blocks import BlockWalk, ReadableFile
-from .codec import Codec, default_codec
+from .codec import Codec, CodecOptions, default_codec
+from .content_reader import ContentReader
 from .stream import LmacCompressor
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
-
-    from .model import DeviceName, ExecutorName, ModelSource
 
 #: A path, or a binary file that is open already.
 FileSource: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes] | IO[bytes]
@@ -70,7 +68,7 @@ class LmacFile(io.BufferedIOBase):
         else:
             raise TypeError("file must be a path or a binary file")
         if plain_mode == "r":
-            self._reader = io.BufferedReader(_ContentReader(self._file, codec, max_output_size))
+            self._reader = io.BufferedReader(ContentReader(self._file, codec, max_output_size))
         self._has_frame = False
         self._position = 0
 
@@ -241,71 +239,6 @@ class LmacFile(io.BufferedIOBase):
         return self._compressor
 
 
-class _ContentReader(io.RawIOBase):
-    """The content of a file of frames, without a buffer but the block at hand."""
-
-    def __init__(self, file: ReadableFile, codec: Codec, max_output_size: int | None) -> None:
-        self._walk = BlockWalk(file, max_output_size=max_output_size)
-        self._codec = codec
-        self._position = 0
-        self._content = b""  # of the block that begins at _start
-        self._start = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return self._walk.seekable
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        if not self.seekable():
-            raise io.UnsupportedOperation("the underlying file cannot seek")
-        if whence not in (io.SEEK_SET, io.SEEK_CUR, io.SEEK_END):
-            raise ValueError(f"invalid whence {whence}: use 0, 1 or 2")
-        if whence == io.SEEK_END:
-            while self._walk.next_block():
-                pass
-        origin = (0, self._position, self._walk.content_offset)[whence]
-        if origin + offset < 0:
-            raise ValueError(f"negative seek position {origin + offset}")
-        is_inside = whence == io.SEEK_END and offset <= 0
-        if not is_inside and self._walk.find(origin + offset) is None:
-            offset, origin = 0, self._walk.content_offset
-        self._position = origin + offset
-        return self._position
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        with memoryview(buffer) as view, view.cast("B") as target:
-            rest = self._rest()[: len(target)]
-            target[: len(rest)] = rest
-            self._position += len(rest)
-            return len(rest)
-
-    def readall(self) -> bytes:
-        parts = []
-        while rest := self._rest():
-            parts.append(bytes(rest))
-            self._position += len(rest)
-        return b"".join(parts)
-
-    def _rest(self) -> memoryview:
-        """What is left of the block at the position; empty at the end of the file."""
-        if not self._start <= self._position < self._start + len(self._content):
-            self._restore()
-        return memoryview(self._content)[self._position - self._start :]
-
-    def _restore(self) -> None:
-        block = self._walk.find(self._position)
-        self._content = b""  # before the next is made: one at a time
-        self._start = self._position
-        if block is not None:
-            content = self._codec.decompress_block(block, self._walk.read_payload())
-            self._content, self._start = content, self._walk.block_start
-
-
 @overload
 def open(
     file: FileSource,
@@ -313,17 +246,11 @@ def open(
     mode: Literal["r", "rb", "w", "wb", "x", "xb", "a", "ab"] = "rb",
     *,
     codec: Codec | None = None,
-    model: ModelSource = None,
-    device: DeviceName = "auto",
-    threads: int | None = None,
-    executor: ExecutorName = "auto",
-    adaptive: bool = True,
-    block_len: int | None = None,
-    lane_len: int | None = None,
     max_output_size: int | None = None,
     encoding: None = None,
     errors: None = None,
     newline: None = None,
+    **options: Unpack[CodecOptions],
 ) -> LmacFile: ...
 @overload
 def open(
@@ -332,17 +259,11 @@ def open(
     mode: Literal["rt", "wt", "xt", "at"],
     *,
     codec: Codec | None = None,
-    model: ModelSource = None,
-    device: DeviceName = "auto",
-    threads: int | None = None,
-    executor: ExecutorName = "auto",
-    adaptive: bool = True,
-    block_len: int | None = None,
-    lane_len: int | None = None,
     max_output_size: int | None = None,
     encoding: str | None = None,
     errors: str | None = None,
     newline: str | None = None,
+    **options: Unpack[CodecOptions],
 ) -> io.TextIOWrapper: ...
 @overload
 def open(
@@ -351,17 +272,11 @@ def open(
     mode: str,
     *,
     codec: Codec | None = None,
-    model: ModelSource = None,
-    device: DeviceName = "auto",
-    threads: int | None = None,
-    executor: ExecutorName = "auto",
-    adaptive: bool = True,
-    block_len: int | None = None,
-    lane_len: int | None = None,
     max_output_size: int | None = None,
     encoding: str | None = None,
     errors: str | None = None,
     newline: str | None = None,
+    **options: Unpack[CodecOptions],
 ) -> LmacFile | io.TextIOWrapper: ...
 def open(
     file: FileSource,
@@ -373,7 +288,7 @@ def open(
     encoding: str | None = None,
     errors: str | None = None,
     newline: str | None = None,
-    **options: Any,
+    **options: Unpack[CodecOptions],
 ) -> LmacFile | io.TextIOWrapper:
     r"""Opens a compressed file, to read or write its content as bytes or text.
 
