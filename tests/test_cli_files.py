@@ -154,9 +154,12 @@ def test_a_full_disk_is_an_error_that_leaves_the_source(tmp_path: Path) -> None:
 
 
 def test_a_full_device_is_named(source: Path) -> None:
-    with open("/dev/full", "wb") as full:
-        done = subprocess.run([*LMAC, "-c", source], stdout=full, stderr=subprocess.PIPE, check=False)
-    assert (done.returncode, done.stderr) == (1, b"lmac: standard output: No space left on device\n")
+    compressed = source.with_name("compressed")
+    compressed.write_bytes(run("-c", source).stdout)
+    for arguments in (["-c", source], ["-dc", compressed], ["-l", compressed]):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([*LMAC, *arguments], stdout=full, stderr=subprocess.PIPE, check=False)
+        assert (done.returncode, done.stderr) == (1, b"lmac: standard output: No space left on device\n")
     done = run(source, "-o", "/dev/full")
     assert (done.returncode, done.stderr) == (1, b"lmac: /dev/full: No space left on device\n")
 
@@ -354,7 +357,10 @@ def test_progress_shows_share_speed_bits_and_time(source: Path) -> None:
     shown = Terminal("-d", "-f", *SLOW, source.with_name("text.lmac")).shown
     for words in (b" % ", b" kB/s ", b" bits per byte ", b" s left"):
         assert words in shown
-    assert Terminal("--no-progress", "-f", *SLOW, source).shown == b""
+    done = Terminal("--no-progress", "-f", *SLOW, source).shown
+    assert done.startswith(f"{source}: 3000 bytes, compressed ".encode())
+    assert done.count(b"\n") == 1
+    assert Terminal("-q", "-f", *SLOW, source).shown == b""
     assert b" kB/s" in run("--progress", "-f", *SLOW, source).stderr
 
 

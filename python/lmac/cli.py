@@ -141,7 +141,7 @@ def _add_compression_options(group: argparse._ArgumentGroup) -> None:
 def _add_other_options(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
     add("-q", "--quiet", action="count", default=0, help="show no progress and ask nothing; twice: no errors either")
-    add("-v", "--verbose", action="store_true", help="say how well each file was compressed")
+    add("-v", "--verbose", action="store_true", help="say how well each file was compressed (the default on a terminal)")
     add("--progress", action=argparse.BooleanOptionalAction, help="show progress (the default on a terminal), or do not")
     add("-h", "--help", action="help", help="show this and leave")
     add("-V", "--version", action="version", version=f"lmac {__version__}", help="show the version and leave")

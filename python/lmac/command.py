@@ -41,6 +41,7 @@ class Command:
         self._options = options
         self._total = Listing()
         self._listed = 0
+        self._has_missed = False  # a folder that could not be read
 
     @cached_property
     def _codec(self) -> Codec:
@@ -60,8 +61,8 @@ class Command:
         """Works on all files, and returns the exit code."""
         codes = [self.run(name) for name in self._expand(names)]
         if self._listed > 1:
-            print(self._total.line(f"{self._listed} files"))
-        return ERROR if ERROR in codes else max(codes, default=OK)
+            _print(self._total.line(f"{self._listed} files"))
+        return ERROR if ERROR in codes or self._has_missed else max(codes, default=OK)
 
     def run(self, name: str) -> int:
         """Works on one file; returns its exit code."""
@@ -94,7 +95,6 @@ class Command:
         """The files in folders, if asked for, that the operation is for."""
         if not self._options.recursive:
             return names
-        is_wanted = not self._reads_frames
         files = []
         for name in names:
             if name == STDIN or not os.path.isdir(name):
@@ -103,11 +103,12 @@ class Command:
             for folder, folders, children in os.walk(name, onerror=self._complain_of):
                 folders.sort()
                 paths = (os.path.join(folder, child) for child in sorted(children))
-                files += [path for path in paths if path.endswith(SUFFIX) != is_wanted and not os.path.islink(path)]
+                files += [path for path in paths if path.endswith(SUFFIX) == self._reads_frames and not os.path.islink(path)]
         return files
 
     def _complain_of(self, error: OSError) -> None:
         self.complain(f"{error.filename}: {error.strerror}")
+        self._has_missed = True
 
     @property
     def _reads_frames(self) -> bool:
@@ -118,11 +119,10 @@ class Command:
         with Source(path) as source:
             listing = read_listing(source.file)
         if self._listed == 0:
-            print(HEAD)
-        print(listing.line(name))
+            _print(HEAD)
+        _print(listing.line(name))
         if self._options.verbose:
-            print(listing.details())
-        sys.stdout.flush()
+            _print(listing.details())
         self._total += listing
         self._listed += 1
         return OK
@@ -209,12 +209,19 @@ class Command:
         self.complain(f"{name}: {loss}")
 
     def _report(self, name: str, content_len: int, compressed_len: int) -> None:
-        if not self._options.verbose:
+        options = self._options
+        is_watched = sys.stderr.isatty() and not (options.quiet or options.stdout or options.test)
+        if not options.verbose and not is_watched:
             return
         bits_per_byte = 8 * compressed_len / max(content_len, 1)
-        is_intact = ", intact" if self._options.test else ""
+        is_intact = ", intact" if options.test else ""
         line = f"{name}: {content_len} bytes, compressed {compressed_len}, {bits_per_byte:.3f} bits per byte{is_intact}"
         print(line, file=sys.stderr)
+
+
+def _print(line: str) -> None:
+    """Prints a line with names of files as the system spells them."""
+    Stdout().write(os.fsencode(line + "\n"))
 
 
 class _Nowhere:
