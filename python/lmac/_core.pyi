@@ -1,6 +1,6 @@
 """The binding of the Rust core (rust/lmac-python); use it through the package ``lmac``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, final
 
 from _typeshed import ReadableBuffer
@@ -59,6 +59,29 @@ def decompress(
     progress: Callable[[int], object] | None = None,
 ) -> bytes:
     """Restores the content of all frames in ``data``."""
+
+def compress_many(
+    records: Sequence[ReadableBuffer],
+    predictor: Predictor,
+    *,
+    bare: bool,
+    adaptive: bool,
+    block_len: int | None,
+    lane_len: int | None,
+    progress: Callable[[int], object] | None = None,
+) -> list[bytes]:
+    """Compresses every record to a blob: a frame, or the bare form."""
+
+def decompress_many(
+    blobs: Sequence[ReadableBuffer],
+    predictor: Predictor,
+    *,
+    bare: bool,
+    adaptive: bool,
+    max_output_size: int | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> list[bytes]:
+    """Restores every record of ``compress_many``."""
 
 def inspect(data: ReadableBuffer) -> list[FrameInfo]:
     """Reads the headers of all frames in ``data``, without a model and without decoding."""

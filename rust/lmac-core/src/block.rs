@@ -62,7 +62,7 @@ pub struct Coded<Bytes> {
 }
 
 impl<Bytes> Coded<Bytes> {
-    const fn with_network(bytes: Bytes) -> Self {
+    pub(crate) const fn with_network(bytes: Bytes) -> Self {
         let has_network = true;
         Self { bytes, has_network }
     }
@@ -125,7 +125,7 @@ const NETWORK_PAYS: usize = 512;
 const REDUNDANT: usize = 128;
 
 /// Content up to this length is not worth the question: the network always codes it.
-const SHORT: usize = 1 << 12;
+pub(crate) const SHORT: usize = 1 << 12;
 
 /// How much of a block is coded twice to see whether the network pays, and in how many pieces.
 const TRIAL_LEN: usize = 1 << 14;
@@ -318,7 +318,7 @@ fn decode_each(
     Ok(content)
 }
 
-fn check_alphabet(predictor: &dyn Predictor) -> Result<()> {
+pub(crate) fn check_alphabet(predictor: &dyn Predictor) -> Result<()> {
     match predictor.alphabet_size() {
         ALPHABET_SIZE => Ok(()),
         other => Err(Error::Predictor(format!(

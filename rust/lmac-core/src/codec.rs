@@ -157,7 +157,13 @@ pub fn compress_block(
     progress: &mut Progress<'_>,
 ) -> Result<()> {
     let coded = block::encode(content, frame, predictor, progress)?;
-    let (payload, bytes) = match &coded {
+    write_block(content, coded.as_ref(), frame.mode, output);
+    Ok(())
+}
+
+/// Appends a block whose symbols are coded, or that is stored.
+fn write_block(content: &[u8], coded: Option<&Coded<Vec<u8>>>, mode: Mode, output: &mut Vec<u8>) {
+    let (payload, bytes) = match coded {
         None => (Payload::Stored, content),
         Some(Coded { bytes, has_network }) => {
             let (len, has_network) = (bytes.len(), *has_network);
@@ -169,9 +175,28 @@ pub fn compress_block(
         payload,
         content_checksum: crc32fast::hash(content),
     };
-    header.write(frame.mode, output);
+    header.write(mode, output);
     output.extend_from_slice(bytes);
-    Ok(())
+}
+
+/// The frame of content that is one block, coded already or to be stored; not empty.
+pub(crate) fn single_block_frame(
+    content: &[u8],
+    coded: Option<&Coded<Vec<u8>>>,
+    predictor: &dyn Predictor,
+    settings: &Settings,
+) -> Vec<u8> {
+    let header = FrameHeader {
+        model_id: abbreviate(predictor.model_id()),
+        content_size: None,
+        mode: settings.mode,
+        lane_len: settings.lane_len,
+        single_block: true,
+    };
+    let mut frame = Vec::new();
+    header.write(&mut frame);
+    write_block(content, coded, settings.mode, &mut frame);
+    frame
 }
 
 /// Restores the content of a block and checks it.

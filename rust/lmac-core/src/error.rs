@@ -85,6 +85,14 @@ pub enum Error {
         "an earlier call of this compressor failed and its frame is incomplete; begin a new one"
     )]
     StreamFailed,
+    /// One of many records cannot be restored.
+    #[error("record {index}: {error}")]
+    InRecord {
+        /// Which one, from 0.
+        index: usize,
+        /// Why.
+        error: Box<Error>,
+    },
     /// The frame was written with another model.
     #[error(
         "the frame was compressed with model {expected}, but the model given is {actual}; pass the model that was used to compress it"
@@ -115,6 +123,19 @@ pub enum Error {
     /// The caller's progress function asked to stop.
     #[error("interrupted")]
     Interrupted,
+}
+
+impl Error {
+    /// The same error, found in one of many records; an error of no record stays what it is.
+    pub(crate) fn in_record(self, index: usize) -> Self {
+        match self {
+            Self::Predictor(_) | Self::Interrupted | Self::OutputLimit { .. } => self,
+            _ => Self::InRecord {
+                index,
+                error: Box::new(self),
+            },
+        }
+    }
 }
 
 /// The result of every fallible function of this crate.

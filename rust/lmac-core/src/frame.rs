@@ -348,7 +348,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Takes a length of at most `MAX_BLOCK_LEN`; `None` if it is greater.
-    fn take_len(&mut self, what: &'static str) -> Result<Option<usize>> {
+    pub(crate) fn take_len(&mut self, what: &'static str) -> Result<Option<usize>> {
         let len = self.take_varint(what)?;
         Ok(usize::try_from(len)
             .ok()
@@ -357,7 +357,7 @@ impl<'a> Cursor<'a> {
 }
 
 /// Appends a number below 2^63 in its shortest LEB128 form.
-fn write_varint(mut value: u64, output: &mut Vec<u8>) {
+pub(crate) fn write_varint(mut value: u64, output: &mut Vec<u8>) {
     debug_assert!(value >> (7 * MAX_VARINT_LEN) == 0);
     while value >= 0x80 {
         output.push(value as u8 | 0x80);

@@ -161,6 +161,20 @@ impl Block {
         self.header.payload_len()
     }
 
+    /// CRC-32 of its content.
+    pub(crate) const fn content_checksum(&self) -> u32 {
+        self.header.content_checksum
+    }
+
+    /// Whether the network predicts its symbols, in one lane.
+    pub(crate) fn is_one_lane_of_network(&self) -> bool {
+        let has_network = match self.header.payload {
+            Payload::Stored => false,
+            Payload::Coded { has_network, .. } => has_network,
+        };
+        has_network && self.frame.lanes(self.content_len()).count() == 1
+    }
+
     /// Where it lies in its frame.
     #[must_use]
     pub const fn place(&self) -> Place {

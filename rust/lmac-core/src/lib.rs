@@ -1,8 +1,9 @@
 //! Lossless compression by exact language models.
 //!
-//! From the outside in: [`codec`] makes frames of blocks (headers in [`frame`]), [`stream`] a piece at a
-//! time; [`frame_reader`] finds the blocks of a frame, [`block`] codes a block's symbols in [`lanes`], [`frequency`] makes slots of a [`predictor`]'s logits,
-//! [`adaptive`] makes bits and better probabilities of them, [`range_coder`] makes bytes.
+//! From the outside in: [`codec`] makes frames of blocks (headers in [`frame`]), [`stream`] a piece
+//! at a time, [`records`] of many records at once; [`frame_reader`] finds the blocks of a frame,
+//! [`block`] codes a block's symbols in [`lanes`], [`frequency`] makes slots of a [`predictor`]'s
+//! logits, [`adaptive`] makes bits and better probabilities of them, [`range_coder`] makes bytes.
 //!
 //! ```
 //! use lmac_core::codec::{Settings, compress, decompress};
@@ -61,4 +62,5 @@ pub mod model_id;
 mod onnx;
 pub mod predictor;
 pub mod range_coder;
+pub mod records;
 pub mod stream;

@@ -6,6 +6,7 @@ use lmac_core::error::Result;
 use lmac_core::frame::Mode;
 use lmac_core::frame_reader;
 use lmac_core::predictor::Predictor;
+use lmac_core::records::{self, Form};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -65,14 +66,67 @@ pub fn mode_of(adaptive: bool) -> Mode {
     }
 }
 
-/// Runs `work` detached from the interpreter, with a native executor or a Python predictor.
-pub fn run<F>(
-    predictor: &Bound<'_, PyAny>,
+/// Compresses every record to a blob: a frame, or the bare form.
+#[pyfunction]
+#[pyo3(signature = (records, predictor, *, bare, adaptive, block_len, lane_len, progress=None))]
+#[expect(clippy::needless_pass_by_value, reason = "as Python passes them")]
+pub fn compress_many<'py>(
+    records: Vec<Bound<'py, PyAny>>,
+    predictor: &Bound<'py, PyAny>,
+    bare: bool,
+    adaptive: bool,
+    block_len: Option<usize>,
+    lane_len: Option<usize>,
     progress: Option<Py<PyAny>>,
-    work: F,
-) -> PyResult<Vec<u8>>
+) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+    let records = records.iter().map(bytes_of).collect::<PyResult<Vec<_>>>()?;
+    let records: Vec<&[u8]> = records.iter().map(PyBytesMethods::as_bytes).collect();
+    let settings = Settings {
+        mode: mode_of(adaptive),
+        block_len,
+        lane_len,
+    };
+    let blobs = run(predictor, progress, |predictor, progress| {
+        records::compress_many(&records, form_of(bare), predictor, &settings, progress)
+    })?;
+    let py = predictor.py();
+    Ok(blobs.iter().map(|blob| PyBytes::new(py, blob)).collect())
+}
+
+/// Restores every record of `compress_many`.
+#[pyfunction]
+#[pyo3(signature = (blobs, predictor, *, bare, adaptive, max_output_size=None, progress=None))]
+#[expect(clippy::needless_pass_by_value, reason = "as Python passes them")]
+pub fn decompress_many<'py>(
+    blobs: Vec<Bound<'py, PyAny>>,
+    predictor: &Bound<'py, PyAny>,
+    bare: bool,
+    adaptive: bool,
+    max_output_size: Option<u64>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+    let blobs = blobs.iter().map(bytes_of).collect::<PyResult<Vec<_>>>()?;
+    let blobs: Vec<&[u8]> = blobs.iter().map(PyBytesMethods::as_bytes).collect();
+    let (form, mode) = (form_of(bare), mode_of(adaptive));
+    let records = run(predictor, progress, |predictor, progress| {
+        records::decompress_many(&blobs, form, predictor, mode, max_output_size, progress)
+    })?;
+    let py = predictor.py();
+    Ok(records
+        .iter()
+        .map(|record| PyBytes::new(py, record))
+        .collect())
+}
+
+fn form_of(bare: bool) -> Form {
+    if bare { Form::Bare } else { Form::Frame }
+}
+
+/// Runs `work` detached from the interpreter, with a native executor or a Python predictor.
+pub fn run<T, F>(predictor: &Bound<'_, PyAny>, progress: Option<Py<PyAny>>, work: F) -> PyResult<T>
 where
-    F: FnOnce(&mut dyn Predictor, &mut Progress<'_>) -> Result<Vec<u8>> + Send,
+    T: Send,
+    F: FnOnce(&mut dyn Predictor, &mut Progress<'_>) -> Result<T> + Send,
 {
     let failure = Failure::default();
     let mut watch = Watch::new(progress, &failure);

@@ -39,7 +39,11 @@ create_exception!(
 /// The exception for a core error. (The orphan rule forbids `From` between two foreign types.)
 pub fn to_py_err(error: &Error) -> PyErr {
     let message = error.to_string();
-    match error {
+    let kind = match error {
+        Error::InRecord { error, .. } => error,
+        _ => error,
+    };
+    match kind {
         Error::WrongMagicNumber { .. }
         | Error::UnsupportedVersion(_)
         | Error::InvalidHeader(_)

@@ -3,7 +3,7 @@
 //! It converts types, detaches from the interpreter while the core works, and maps the error; it
 //! decides nothing. What users see is the package `lmac` around it (python/lmac).
 //!
-//! * [`codec`]: `compress`, `decompress`, `inspect`.
+//! * [`codec`]: `compress`, `decompress`, both for many records, `inspect`.
 //! * [`stream`]: frames a piece at a time.
 //! * [`model`]: `Model`, `Executor` and `ContextHasher`.
 //! * [`adapter`]: any Python predictor as a `Predictor` of the core.
@@ -24,7 +24,7 @@ use pyo3::prelude::pymodule;
 #[pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]
-    use crate::codec::{FrameInfo, compress, decompress, inspect};
+    use crate::codec::{FrameInfo, compress, compress_many, decompress, decompress_many, inspect};
     #[pymodule_export]
     use crate::error::{
         CorruptedDataError, FormatError, LmacError, ModelMismatchError, PredictorError,

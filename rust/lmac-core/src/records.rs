@@ -1,0 +1,469 @@
+//! `compress_many` and `decompress_many`: many short records, each a blob of its own, as one batch.
+//!
+//! A predictor works best on a batch, and one short record is none. Here each record is a lane; all
+//! that lanes share is the time at which the predictor looks at them, so that a blob depends on its record
+//! alone. Records of about the same length go together, since a batch takes as many steps as its
+//! longest record.
+//!
+//! In the form of a frame, blobs are those that `codec::compress` makes, byte for byte. The bare form leaves
+//! out all that can be agreed upon beforehand: docs/format.md, "The bare form".
+
+use crate::adaptive::Mixture;
+use crate::block::{ALPHABET_SIZE, Coded, Place, Progress, SHORT, check_alphabet};
+use crate::codec::{self, Settings};
+use crate::error::{Error, Result};
+use crate::frame::{Cursor, MAX_BLOCK_LEN, Mode, STATIC_LANE_LEN, write_varint};
+use crate::frame_reader::FrameReader;
+use crate::frequency::FrequencyTable;
+use crate::lanes::Lanes;
+use crate::predictor::Predictor;
+use crate::range_coder::{RangeDecoder, RangeEncoder};
+
+/// The most records of a batch: the predictor is busy with fewer, the processor's caches hold no more.
+const MAX_BATCH: usize = 128;
+
+/// The most content of a batch of several records, in bytes; it bounds the memory of the mixtures.
+const MAX_BATCH_LEN: usize = 1 << 18;
+
+/// How many predictions an encoder asks for in one call.
+const ROWS_PER_CALL: usize = 1024;
+
+/// What a blob consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A frame, which says what it is and is checked.
+    Frame,
+    /// Length and symbols alone: at most two bytes more than the coded symbols, for a record below
+    /// 16 KiB. Model and mode must be known to the reader, and damage goes unnoticed.
+    Bare,
+}
+
+/// Compresses every record to a blob.
+///
+/// In the bare form a record is one block of one lane, whatever the settings say about lengths.
+///
+/// `progress` is told how many bytes of all records are done.
+///
+/// # Errors
+///
+/// `InvalidSetting` for settings out of range, or a record that is too long for the bare form;
+/// `Predictor`, or `Interrupted` if `progress` asks to stop.
+pub fn compress_many(
+    records: &[&[u8]],
+    form: Form,
+    predictor: &mut dyn Predictor,
+    settings: &Settings,
+    progress: &mut Progress<'_>,
+) -> Result<Vec<Vec<u8>>> {
+    settings.check()?;
+    check_alphabet(predictor)?;
+    if form == Form::Bare && records.iter().any(|record| record.len() > MAX_BLOCK_LEN) {
+        return Err(Error::InvalidSetting(
+            "a record in the bare form has at most 2^24 bytes; use frames",
+        ));
+    }
+    let mut blobs = vec![Vec::new(); records.len()];
+    let mut done = 0;
+    let (batched, single) = divide(records.len(), |index| {
+        let len = records[index].len();
+        len > 0 && (form == Form::Bare || is_one_lane(len, settings))
+    });
+    for batch in batches(batched, |index| records[index].len()) {
+        let contents: Vec<&[u8]> = batch.iter().map(|&index| records[index]).collect();
+        let payloads = encode(&contents, settings.mode, predictor)?;
+        for (&index, payload) in batch.iter().zip(payloads) {
+            blobs[index] = match form {
+                Form::Frame => {
+                    let coded = payload.map(Coded::with_network);
+                    codec::single_block_frame(records[index], coded.as_ref(), predictor, settings)
+                }
+                Form::Bare => bare(records[index], payload.as_deref()),
+            };
+        }
+        done += contents
+            .iter()
+            .map(|content| content.len() as u64)
+            .sum::<u64>();
+        report(done, progress)?;
+    }
+    for index in single.into_iter().filter(|_| form == Form::Frame) {
+        let mut add = |single_done| progress(done + single_done);
+        blobs[index] = codec::compress(records[index], predictor, settings, &mut add)?;
+        done += records[index].len() as u64;
+    }
+    Ok(blobs)
+}
+
+/// Restores every record.
+///
+/// `mode` is that of the bare form, a frame states its own; `max_output` is the most content that all
+/// records may have together, in bytes; `progress` is told how much is done.
+///
+/// # Errors
+///
+/// `InRecord` with the index of the blob around what `codec::decompress` returns; `OutputLimit`,
+/// `Predictor`, or `Interrupted` if `progress` asks to stop.
+pub fn decompress_many(
+    blobs: &[&[u8]],
+    form: Form,
+    predictor: &mut dyn Predictor,
+    mode: Mode,
+    max_output: Option<u64>,
+    progress: &mut Progress<'_>,
+) -> Result<Vec<Vec<u8>>> {
+    check_alphabet(predictor)?;
+    let mut room = Room::new(max_output);
+    let mut sources = Vec::with_capacity(blobs.len());
+    for (index, blob) in blobs.iter().enumerate() {
+        let source = match form {
+            Form::Frame => Source::of_frame(blob, predictor),
+            Form::Bare => Source::of_bare(blob, mode),
+        };
+        let source = source.map_err(|error| error.in_record(index))?;
+        room.take(source.content_len())?;
+        sources.push(source);
+    }
+    let mut records = vec![Vec::new(); blobs.len()];
+    let mut done = 0;
+    let is_coded = |index: usize| matches!(sources[index], Source::Coded(_));
+    let (batched, single) = divide(blobs.len(), is_coded);
+    for batch in batches(batched, |index| sources[index].content_len()) {
+        for (index, content) in decode(&batch, &sources, predictor)? {
+            done += content.len() as u64;
+            records[index] = content;
+        }
+        report(done, progress)?;
+    }
+    for index in single {
+        records[index] = match &sources[index] {
+            Source::Whole(blob) => {
+                let mut add = |single_done| progress(done + single_done);
+                let content = codec::decompress(blob, predictor, room.left, &mut add);
+                let content = content.map_err(|error| error.in_record(index))?;
+                room.take(content.len())?;
+                content
+            }
+            Source::Stored(content) => content.to_vec(),
+            Source::Coded(_) => continue,
+        };
+        done += records[index].len() as u64;
+    }
+    Ok(records)
+}
+
+/// How much more content is wanted.
+struct Room {
+    limit: Option<u64>,
+    left: Option<u64>,
+}
+
+impl Room {
+    fn new(limit: Option<u64>) -> Self {
+        Self { limit, left: limit }
+    }
+
+    fn take(&mut self, len: usize) -> Result<()> {
+        if let (Some(limit), Some(left)) = (self.limit, self.left) {
+            let left = left.checked_sub(len as u64);
+            self.left = Some(left.ok_or(Error::OutputLimit { limit })?);
+        }
+        Ok(())
+    }
+}
+
+/// A blob, as far as it is understood before anything is decoded.
+enum Source<'a> {
+    /// One block of one lane: part of a batch.
+    Coded(Block<'a>),
+    /// The content itself.
+    Stored(&'a [u8]),
+    /// Any other frames.
+    Whole(&'a [u8]),
+}
+
+struct Block<'a> {
+    payload: &'a [u8],
+    content_len: usize,
+    mode: Mode,
+    /// CRC-32 of the content, in a frame.
+    checksum: Option<u32>,
+}
+
+impl<'a> Source<'a> {
+    fn of_bare(blob: &'a [u8], mode: Mode) -> Result<Self> {
+        if blob.is_empty() {
+            return Ok(Self::Stored(blob));
+        }
+        let mut cursor = Cursor::new(blob);
+        let content_len = cursor.take_len("a bare record")?;
+        let payload = cursor.take(blob.len() - cursor.position(), "a bare record")?;
+        match content_len {
+            Some(len) if len == payload.len() && len > 0 => Ok(Self::Stored(payload)),
+            Some(content_len) if (1..content_len).contains(&payload.len()) => {
+                let checksum = None;
+                Ok(Self::Coded(Block {
+                    payload,
+                    content_len,
+                    mode,
+                    checksum,
+                }))
+            }
+            _ => Err(Error::InvalidHeader(
+                "a bare record's length does not fit its payload",
+            )),
+        }
+    }
+
+    fn of_frame(blob: &'a [u8], predictor: &dyn Predictor) -> Result<Self> {
+        let mut cursor = Cursor::new(blob);
+        let mut frame = FrameReader::start(&mut cursor)?;
+        frame.header().check_model(predictor.model_id())?;
+        let (mode, is_single) = (frame.header().mode, frame.header().single_block);
+        let block = frame.next_block(&mut cursor)?.filter(|_| is_single);
+        let payload = cursor.take(blob.len() - cursor.position(), "a frame")?;
+        Ok(match block {
+            Some(block)
+                if block.is_one_lane_of_network()
+                    && block.payload_len() == payload.len()
+                    && block.content_len() <= MAX_BATCH_LEN =>
+            {
+                Self::Coded(Block {
+                    payload,
+                    content_len: block.content_len(),
+                    mode,
+                    checksum: Some(block.content_checksum()),
+                })
+            }
+            _ => Self::Whole(blob),
+        })
+    }
+
+    /// Length of the content, as far as it is known.
+    fn content_len(&self) -> usize {
+        match self {
+            Self::Coded(block) => block.content_len,
+            Self::Stored(content) => content.len(),
+            Self::Whole(_) => 0,
+        }
+    }
+}
+
+/// The bare form of a record that is not empty.
+fn bare(content: &[u8], payload: Option<&[u8]>) -> Vec<u8> {
+    let mut blob = Vec::new();
+    write_varint(content.len() as u64, &mut blob);
+    blob.extend_from_slice(payload.unwrap_or(content));
+    blob
+}
+
+/// Whether `codec::compress` makes one block of one lane of this content, with the network.
+fn is_one_lane(content_len: usize, settings: &Settings) -> bool {
+    let lane_len = settings.lane_len.unwrap_or(STATIC_LANE_LEN);
+    let most = match settings.mode {
+        Mode::Static => lane_len,
+        Mode::Adaptive => settings.lane_len.unwrap_or(SHORT).min(SHORT),
+    };
+    content_len <= most.min(settings.block_len())
+}
+
+/// The indices below `count` that go into batches, and the others.
+fn divide(count: usize, is_batched: impl Fn(usize) -> bool) -> (Vec<usize>, Vec<usize>) {
+    (0..count).partition(|&index| is_batched(index))
+}
+
+/// Batches of indices whose lengths are alike.
+fn batches(mut indices: Vec<usize>, len: impl Fn(usize) -> usize) -> Vec<Vec<usize>> {
+    indices.sort_by_key(|&index| std::cmp::Reverse(len(index)));
+    let mut batches: Vec<Vec<usize>> = Vec::new();
+    let mut batch_len = 0;
+    for index in indices {
+        batch_len += len(index);
+        match batches.last_mut() {
+            Some(batch) if batch.len() < MAX_BATCH && batch_len <= MAX_BATCH_LEN => {
+                batch.push(index);
+            }
+            _ => {
+                batches.push(vec![index]);
+                batch_len = len(index);
+            }
+        }
+    }
+    batches
+}
+
+/// The payload of every content; `None` if it would not be shorter.
+fn encode(
+    contents: &[&[u8]],
+    mode: Mode,
+    predictor: &mut dyn Predictor,
+) -> Result<Vec<Option<Vec<u8>>>> {
+    let steps = contents
+        .iter()
+        .map(|content| content.len())
+        .max()
+        .unwrap_or(0);
+    let mut batch = Batch::start(contents.len(), ROWS_PER_CALL / contents.len(), predictor)?;
+    let mut encoders: Vec<RangeEncoder> = vec![RangeEncoder::new(); contents.len()];
+    let mut mixtures: Vec<_> = contents
+        .iter()
+        .map(|content| mixture(mode, content.len()))
+        .collect();
+    let mut table = FrequencyTable::new(ALPHABET_SIZE);
+    for first_step in (0..steps).step_by(batch.steps_per_call) {
+        batch.score(first_step, steps, contents)?;
+        let coders = encoders.iter_mut().zip(&mut mixtures);
+        for (lane, (content, (encoder, mixture))) in contents.iter().zip(coders).enumerate() {
+            let symbols = content.iter().skip(first_step);
+            for (&symbol, logits) in symbols.zip(batch.logits(lane)) {
+                table.set_logits(logits);
+                match mixture {
+                    None => encoder.encode(table.slot(usize::from(symbol))),
+                    Some(mixture) => mixture.encode(0, symbol, Some(&table), encoder),
+                }
+            }
+        }
+    }
+    let payloads = encoders.into_iter().map(RangeEncoder::finish).zip(contents);
+    Ok(payloads
+        .map(|(payload, content)| Some(payload).filter(|payload| payload.len() < content.len()))
+        .collect())
+}
+
+/// The contents of a batch of `Source::Coded`, with their indices.
+fn decode(
+    batch: &[usize],
+    sources: &[Source<'_>],
+    predictor: &mut dyn Predictor,
+) -> Result<Vec<(usize, Vec<u8>)>> {
+    let lanes: Vec<(usize, &Block<'_>)> = batch
+        .iter()
+        .filter_map(|&index| match &sources[index] {
+            Source::Coded(block) => Some((index, block)),
+            _ => None,
+        })
+        .collect();
+    let steps = lanes
+        .iter()
+        .map(|(_, block)| block.content_len)
+        .max()
+        .unwrap_or(0);
+    let mut scorer = Batch::start(lanes.len(), 1, predictor)?;
+    let mut decoders: Vec<_> = lanes
+        .iter()
+        .map(|(_, block)| {
+            (
+                RangeDecoder::new(block.payload),
+                mixture(block.mode, block.content_len),
+            )
+        })
+        .collect();
+    let mut contents: Vec<Vec<u8>> = vec![Vec::new(); lanes.len()];
+    let mut table = FrequencyTable::new(ALPHABET_SIZE);
+    for step in 0..steps {
+        let known: Vec<&[u8]> = contents.iter().map(Vec::as_slice).collect();
+        scorer.score(step, steps, &known)?;
+        for (lane, (decoder, mixture)) in decoders.iter_mut().enumerate() {
+            let (index, block) = lanes[lane];
+            if step >= block.content_len {
+                continue;
+            }
+            table.set_logits(scorer.logits(lane).next().unwrap_or_default());
+            let symbol = match mixture {
+                None => {
+                    let (symbol, slot) = table.symbol_at(decoder.target());
+                    decoder.consume(slot).map(|()| symbol as u8)
+                }
+                Some(mixture) => mixture.decode(0, Some(&table), decoder),
+            };
+            contents[lane].push(symbol.map_err(|error| block.corrupted(error.reason(), index))?);
+        }
+    }
+    for ((decoder, _), (content, &(index, block))) in
+        decoders.iter().zip(contents.iter().zip(&lanes))
+    {
+        let end = decoder.clone().finish();
+        end.map_err(|error| block.corrupted(error.reason(), index))?;
+        if block
+            .checksum
+            .is_some_and(|checksum| checksum != crc32fast::hash(content))
+        {
+            return Err(block.corrupted("its checksum does not match", index));
+        }
+    }
+    Ok(batch.iter().copied().zip(contents).collect())
+}
+
+impl Block<'_> {
+    fn corrupted(&self, reason: &'static str, index: usize) -> Error {
+        let error = Place::default().corrupted(self.content_len, reason);
+        error.in_record(index)
+    }
+}
+
+/// The adaptive state of one record.
+fn mixture(mode: Mode, content_len: usize) -> Option<Mixture> {
+    match mode {
+        Mode::Static => None,
+        Mode::Adaptive => Some(Mixture::new(Lanes::single(content_len), true)),
+    }
+}
+
+/// Asks the predictor about some steps of all records at a time.
+struct Batch<'a> {
+    predictor: &'a mut dyn Predictor,
+    lanes: usize,
+    /// How many steps the buffers hold.
+    steps_per_call: usize,
+    /// How many the last call had.
+    steps: usize,
+    symbols: Vec<u16>, // (lanes, steps)
+    logits: Vec<i16>,  // (lanes, steps, ALPHABET_SIZE)
+}
+
+impl<'a> Batch<'a> {
+    fn start(lanes: usize, steps: usize, predictor: &'a mut dyn Predictor) -> Result<Self> {
+        predictor.start(lanes)?;
+        let steps_per_call = steps.max(1);
+        Ok(Self {
+            predictor,
+            lanes,
+            steps_per_call,
+            steps: 0,
+            symbols: vec![0; lanes * steps_per_call],
+            logits: vec![0; lanes * steps_per_call * ALPHABET_SIZE],
+        })
+    }
+
+    /// Computes the logits of the steps from `first_step` to at most `end`, given the contents before
+    /// each of them; a content that has ended goes on with zeros, which nobody asks about.
+    fn score(&mut self, first_step: usize, end: usize, contents: &[&[u8]]) -> Result<()> {
+        self.steps = self.steps_per_call.min(end - first_step);
+        let rows = self.lanes * self.steps;
+        let lanes = self.symbols[..rows].chunks_exact_mut(self.steps);
+        for (symbols, content) in lanes.zip(contents) {
+            for (symbol, step) in symbols.iter_mut().zip(first_step..) {
+                *symbol = match step.checked_sub(1) {
+                    None => ALPHABET_SIZE as u16, // begins a context
+                    Some(previous) => content.get(previous).copied().unwrap_or(0).into(),
+                };
+            }
+        }
+        let logits = &mut self.logits[..rows * ALPHABET_SIZE];
+        self.predictor
+            .advance(&self.symbols[..rows], self.steps, logits)
+    }
+
+    /// The logits of a lane for each of the last call's steps.
+    fn logits(&self, lane: usize) -> impl Iterator<Item = &[i16]> {
+        let len = self.steps * ALPHABET_SIZE;
+        self.logits[lane * len..][..len].chunks_exact(ALPHABET_SIZE)
+    }
+}
+
+fn report(done: u64, progress: &mut Progress<'_>) -> Result<()> {
+    if progress(done) {
+        Ok(())
+    } else {
+        Err(Error::Interrupted)
+    }
+}
