@@ -20,7 +20,7 @@ use crate::predictor::Predictor;
 use crate::range_coder::{RangeDecoder, RangeEncoder};
 
 /// The most records of a batch: the predictor is busy with fewer, the processor's caches hold no more.
-const MAX_BATCH: usize = 128;
+const MAX_BATCH: usize = 64;
 
 /// The most content of a batch of several records, in bytes; it bounds the memory of the mixtures.
 const MAX_BATCH_LEN: usize = 1 << 18;
@@ -271,21 +271,20 @@ fn divide(count: usize, is_batched: impl Fn(usize) -> bool) -> (Vec<usize>, Vec<
     (0..count).partition(|&index| is_batched(index))
 }
 
-/// Batches of indices whose lengths are alike.
+/// Batches of indices whose lengths are alike: at least three quarters of the longest.
 fn batches(mut indices: Vec<usize>, len: impl Fn(usize) -> usize) -> Vec<Vec<usize>> {
     indices.sort_by_key(|&index| std::cmp::Reverse(len(index)));
     let mut batches: Vec<Vec<usize>> = Vec::new();
-    let mut batch_len = 0;
     for index in indices {
-        batch_len += len(index);
         match batches.last_mut() {
-            Some(batch) if batch.len() < MAX_BATCH && batch_len <= MAX_BATCH_LEN => {
+            Some(batch)
+                if batch.len() < MAX_BATCH
+                    && len(batch[0]) * (batch.len() + 1) <= MAX_BATCH_LEN
+                    && len(index) * 4 >= len(batch[0]) * 3 =>
+            {
                 batch.push(index);
             }
-            _ => {
-                batches.push(vec![index]);
-                batch_len = len(index);
-            }
+            _ => batches.push(vec![index]),
         }
     }
     batches
