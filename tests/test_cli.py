@@ -214,15 +214,30 @@ def test_a_failed_write_leaves_the_old_file_and_no_temporary(tmp_path: Path, mon
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="No space"), files.replacing(target, like=None) as sink:
+    with pytest.raises(OSError, match="No space"), files.replacing(target, like=None, overwrite=True) as sink:
         sink.write(b"new")
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_a_file_that_appears_meanwhile_is_not_overwritten(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+
+    def write_slowly() -> None:
+        with files.replacing(target, like=None, overwrite=False) as sink:
+            sink.write(b"new")
+            target.write_bytes(b"by somebody else")
+
+    with pytest.raises(FileExistsError) as error:
+        write_slowly()
+    assert error.value.filename == str(target)
+    assert target.read_bytes() == b"by somebody else"
+    assert list(tmp_path.iterdir()) == [target]
+
+
 def test_new_files_get_the_usual_permissions(tmp_path: Path) -> None:
     (tmp_path / "usual").write_bytes(b"")
-    with files.replacing(tmp_path / "written", like=None) as sink:
+    with files.replacing(tmp_path / "written", like=None, overwrite=False) as sink:
         sink.write(b"data")
     assert (tmp_path / "written").stat().st_mode == (tmp_path / "usual").stat().st_mode
 

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property, partial
 from pathlib import Path
 
-from ._core import LmacError
+from ._core import CorruptedDataError, LmacError
 from .codec import Codec
 from .files import ChangedError, Sink, Source, Stdout, replacing
 from .listing import HEAD, Listing, read_listing
@@ -66,24 +66,28 @@ class Command:
 
     def run(self, name: str) -> int:
         """Works on one file; returns its exit code."""
-        path = None if name == STDIN else Path(name)
-        options = self._options
         try:
-            if path is None and sys.stdin.isatty() and not options.force:
-                raise RefusedError("standard input is a terminal; name a FILE, or see lmac --help")
-            if path is not None and path.is_dir():
-                raise RefusedError("is a directory; use -r to work on the files in it")
-            if options.list:
-                return self._list(name, path)
-            return self._convert(name, path)
+            return self._work(name, None if name == STDIN else Path(name))
         except BrokenPipeError:
             return ERROR  # nobody reads on: nothing to say, as with other filters
         except (LmacError, RefusedError, ChangedError, ValueError) as error:
-            return self.complain(f"{name}: {error}")
+            return self.complain(f"{name}: {error}{self._hint(error)}")
         except OSError as error:
             return self.complain(f"{error.filename or name}: {error.strerror or error}")
         except MemoryError:
             return self.complain(f"{name}: not enough memory")
+
+    def _work(self, name: str, path: Path | None) -> int:
+        options = self._options
+        if path is None and sys.stdin.isatty() and not options.force:
+            raise RefusedError("standard input is a terminal; name a FILE, or see lmac --help")
+        if path is not None and path.is_dir():
+            raise RefusedError("is a directory; use -r to work on the files in it")
+        return self._list(name, path) if options.list else self._convert(name, path)
+
+    def _hint(self, error: Exception) -> str:
+        can_recover = isinstance(error, CorruptedDataError) and self._options.decompress and not self._options.recover
+        return "; --recover restores what is intact" if can_recover else ""
 
     def complain(self, message: object) -> int:
         """Says what went wrong, unless told twice to be quiet."""
@@ -133,15 +137,19 @@ class Command:
         if not self._reads_frames:
             _ = self._codec  # a model that is missing is noticed before anything is written
         with Source(path) as source:
-            output: AbstractContextManager[Sink] = nullcontext(Stdout()) if target is None else replacing(target, path)
-            if options.test:
-                output = nullcontext(_Nowhere())
-            with output as sink:
+            with self._sink(target, path) as sink:
                 lost = self._transform(name, source, sink)
                 source.check_unchanged()
             if options.rm and target is not None and path is not None and not lost:
                 source.remove()
         return WARNING if lost else OK
+
+    def _sink(self, target: Path | None, path: Path | None) -> AbstractContextManager[Sink]:
+        if self._options.test:
+            return nullcontext(_Nowhere())
+        if target is None:
+            return nullcontext(Stdout())
+        return replacing(target, path, overwrite=self._options.force or target.exists())  # if it exists, that was asked
 
     def _target(self, path: Path | None) -> Path | None:
         """Where the result goes; ``None`` for standard output."""

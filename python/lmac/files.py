@@ -123,12 +123,13 @@ def _naming(name: str | Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def replacing(path: Path, like: Path | None) -> Iterator[Sink]:
+def replacing(path: Path, like: Path | None, *, overwrite: bool) -> Iterator[Sink]:
     """A sink whose bytes become the file ``path`` at the end of the ``with`` block, all of them or none.
 
     Args:
         path: The target. If it is a link, what it points at is replaced; a device or pipe is written to directly.
         like: The file whose permissions and modification time it gets.
+        overwrite: Whether it may replace a file; if not, one that appears meanwhile is a ``FileExistsError``.
     """
     target = path.resolve()
     if target.exists() and not target.is_file():
@@ -142,7 +143,8 @@ def replacing(path: Path, like: Path | None) -> Iterator[Sink]:
             yield output
             output.sync()
         _copy_attributes(like, temporary)
-        temporary.replace(target)
+        with _naming(path):
+            _publish(temporary, target, overwrite)
         _sync_folder(target.parent)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -154,6 +156,21 @@ def _create(temporary: Path, path: Path) -> io.FileIO:
     """A new file that nobody else reads: it gets its permissions when it is complete."""
     with _naming(path):
         return io.FileIO(temporary, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))
+
+
+def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
+    """Gives a complete file its name."""
+    if not overwrite:
+        try:
+            os.link(temporary, target)  # unlike a rename, it never replaces a file
+        except FileExistsError:
+            raise
+        except OSError:
+            pass  # a file system without links
+        else:
+            temporary.unlink()
+            return
+    temporary.replace(target)
 
 
 def _copy_attributes(like: Path | None, path: Path) -> None:

@@ -39,7 +39,7 @@ impl Predictor for Repetition {
 
 /// Settings from two bytes: both modes, short and long blocks and lanes.
 pub fn settings(first: u8, second: u8) -> Settings {
-    let len = |byte: u8| (byte & 0x7F > 0).then_some(usize::from(byte & 0x7F) * 7);
+    let len = |byte: u8| (byte & 0x7F > 0).then_some(usize::from(byte & 0x7F) * 20);
     Settings {
         mode: if first & 0x80 == 0 {
             Mode::Static
