@@ -19,8 +19,10 @@ use crate::lanes::Lanes;
 use crate::predictor::Predictor;
 use crate::range_coder::{RangeDecoder, RangeEncoder};
 
-/// The most records of a batch: the predictor is busy with fewer, the processor's caches hold no more.
-const MAX_BATCH: usize = 64;
+/// The most records of a batch. A decoder learns one symbol of each at a time, and the predictor wants
+/// many rows; an encoder has rows enough in a few records, whose contexts and mixtures stay in the cache.
+const DECODER_BATCH: usize = 64;
+const ENCODER_BATCH: usize = 8;
 
 /// The most content of a batch of several records, in bytes; it bounds the memory of the mixtures.
 const MAX_BATCH_LEN: usize = 1 << 18;
@@ -68,7 +70,7 @@ pub fn compress_many(
         let len = records[index].len();
         len > 0 && (form == Form::Bare || is_one_lane(len, settings))
     });
-    for batch in batches(batched, |index| records[index].len()) {
+    for batch in batches(batched, ENCODER_BATCH, |index| records[index].len()) {
         let contents: Vec<&[u8]> = batch.iter().map(|&index| records[index]).collect();
         let payloads = encode(&contents, settings.mode, predictor)?;
         for (&index, payload) in batch.iter().zip(payloads) {
@@ -127,7 +129,7 @@ pub fn decompress_many(
     let mut done = 0;
     let is_coded = |index: usize| matches!(sources[index], Source::Coded(_));
     let (batched, single) = divide(blobs.len(), is_coded);
-    for batch in batches(batched, |index| sources[index].content_len()) {
+    for batch in batches(batched, DECODER_BATCH, |index| sources[index].content_len()) {
         for (index, content) in decode(&batch, &sources, predictor)? {
             done += content.len() as u64;
             records[index] = content;
@@ -272,13 +274,13 @@ fn divide(count: usize, is_batched: impl Fn(usize) -> bool) -> (Vec<usize>, Vec<
 }
 
 /// Batches of indices whose lengths are alike: at least three quarters of the longest.
-fn batches(mut indices: Vec<usize>, len: impl Fn(usize) -> usize) -> Vec<Vec<usize>> {
+fn batches(mut indices: Vec<usize>, most: usize, len: impl Fn(usize) -> usize) -> Vec<Vec<usize>> {
     indices.sort_by_key(|&index| std::cmp::Reverse(len(index)));
     let mut batches: Vec<Vec<usize>> = Vec::new();
     for index in indices {
         match batches.last_mut() {
             Some(batch)
-                if batch.len() < MAX_BATCH
+                if batch.len() < most
                     && len(batch[0]) * (batch.len() + 1) <= MAX_BATCH_LEN
                     && len(index) * 4 >= len(batch[0]) * 3 =>
             {

@@ -78,8 +78,10 @@ impl Network<'_> {
         mut results: &mut [i32],
     ) {
         let mut panels = matrix.panels();
-        let shares = team.threads().min(MAX_SHARES).min(panels.len());
-        if shares == 1 || activations.len() > matrix.inputs() {
+        let is_single = activations.len() == matrix.inputs();
+        let threads = if is_single { team.threads_at_hand() } else { 1 };
+        let shares = threads.min(MAX_SHARES).min(panels.len());
+        if shares == 1 {
             return self.kernel.multiply(panels, activations, results);
         }
         let mut tasks: [_; MAX_SHARES] = std::array::from_fn(|share| {

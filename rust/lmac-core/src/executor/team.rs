@@ -15,6 +15,14 @@ use std::thread::JoinHandle;
 /// How often a thread looks for work before it sleeps: some tenths of a millisecond.
 const WATCHES: u32 = 1 << 13;
 
+/// How long the caller waits for a worker before it takes it for interrupted: some 50 microseconds.
+const PATIENCE: u32 = 1 << 11;
+
+/// How many times a team whose worker was interrupted is not at hand: some 20 milliseconds. The
+/// system has other work for the processors, and gives it their time for milliseconds at a stretch;
+/// whoever waits for that again and again is better off alone.
+const PAUSE: u32 = 1 << 14;
+
 /// What a worker and the caller tell each other.
 mod state {
     /// The worker has nothing to do and watches.
@@ -33,6 +41,8 @@ mod state {
 #[derive(Debug, Default)]
 pub(super) struct Team {
     workers: Vec<Worker>,
+    /// How many more times `threads_at_hand` says that the caller is alone.
+    pause: u32,
 }
 
 #[derive(Debug)]
@@ -71,12 +81,24 @@ impl Team {
         let workers = (1..threads).map(|_| Worker::new());
         Ok(Self {
             workers: workers.collect::<Result<_, _>>()?,
+            pause: 0,
         })
     }
 
     /// How many threads there are, the caller's included.
     pub fn threads(&self) -> usize {
         1 + self.workers.len()
+    }
+
+    /// How many threads will answer at once, as far as one can tell: all, or the caller alone.
+    pub fn threads_at_hand(&mut self) -> usize {
+        match self.pause.checked_sub(1) {
+            None => self.threads(),
+            Some(pause) => {
+                self.pause = pause;
+                1
+            }
+        }
     }
 
     /// Works on all tasks, of which there are at most as many as threads, and waits for the end.
@@ -100,7 +122,9 @@ impl Team {
             });
         }
         work(first);
-        drop(offers);
+        if offers.settle() {
+            self.pause = PAUSE;
+        }
         for worker in &self.workers {
             let panicked = worker.mailbox.panicked.swap(false, Ordering::Relaxed);
             assert!(!panicked, "a share of the work panicked");
@@ -124,9 +148,18 @@ struct Offers<'a> {
     workers: &'a [Worker],
 }
 
+impl Offers<'_> {
+    /// Returns whether a worker was so late that it must have been interrupted.
+    fn settle(&self) -> bool {
+        self.workers
+            .iter()
+            .fold(false, |late, worker| late | worker.settle())
+    }
+}
+
 impl Drop for Offers<'_> {
     fn drop(&mut self) {
-        self.workers.iter().for_each(Worker::settle);
+        self.settle();
     }
 }
 
@@ -157,8 +190,9 @@ impl Worker {
         self.send(state::OFFERED);
     }
 
-    /// Does the share if the worker has not begun, else waits for the worker.
-    fn settle(&self) {
+    /// Does the share if the worker has not begun, else waits for the worker; returns whether that took
+    /// too long. A worker without a share is settled.
+    fn settle(&self) -> bool {
         let mut watches = 0;
         loop {
             // Only looking, as a rule: an attempt to change the state would take the cache line from
@@ -166,10 +200,11 @@ impl Worker {
             match self.mailbox.state.load(Ordering::Acquire) {
                 state::TAKEN => watch(&mut watches),
                 state::OFFERED if self.mailbox.moves(state::OFFERED, state::IDLE) => {
-                    return self.mailbox.do_share();
+                    self.mailbox.do_share();
+                    return false;
                 }
                 state::OFFERED => {} // the worker was quicker
-                _ => return,
+                _ => return watches > PATIENCE,
             }
         }
     }
