@@ -44,8 +44,8 @@ test-rust: ## run the tests of the core
 test-python: ## run the tests of the package
 	$(BIN)/pytest --quiet
 
-bench: ## measure the core with criterion
-	cargo bench --quiet
+bench: install ## measure speed against the machine's; the table goes to benches/results
+	$(BIN)/python benches/report.py
 
 FUZZ_RUNS ?= 1000000
 

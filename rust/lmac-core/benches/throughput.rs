@@ -1,7 +1,7 @@
 //! What the executor makes of the machine with the model that lmac ships: `cargo bench --bench
 //! throughput -- [NAME]`, with the beginning of the names of the measurements that are wanted.
 //!
-//! Prints one line a measurement, for benches/report.py to make a table of. Peak and model are
+//! Prints one line a measurement, its parts two spaces apart, for benches/report.py to make a table of. Peak and model are
 //! measured alternately, several times, and the median is kept: other work on the machine disturbs
 //! both alike.
 
@@ -30,12 +30,9 @@ fn main() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../python/lmac/models/default.onnx");
     let model = Arc::new(Model::from_bytes(&std::fs::read(path).expect("a model file")).unwrap());
     let instruction_set = InstructionSet::from_environment().unwrap();
-    let architecture = model.architecture();
-    let width = architecture.width as usize;
     let dense = multiply_adds(&model);
-    println!("instruction_set {instruction_set:?} -");
-    println!("dense_multiply_adds {dense} 1/byte");
-    println!("width {width} -");
+    println!("instructions: {instruction_set:?}  -  -");
+    println!("dense multiply-adds a byte  {dense}  -");
     let mut cases = Vec::new();
     for threads in [1, 2] {
         for lanes in [1, 2, 4, 8, 16, 32, 64, 128, 256, 512] {
@@ -64,14 +61,15 @@ fn main() {
             shares.push(bytes * dense as f64 / (peak * case.threads as f64));
         }
         println!(
-            "{} {:.1} KB/s {:.1} % of peak",
+            "{}  {:.1}  {:.0} %",
             case.name(),
             median(rates) / 1e3,
             100.0 * median(shares)
         );
     }
     let peaks = (0..REPETITIONS).map(|_| rate(|| peak::multiply_adds(instruction_set)));
-    println!("peak {:.1} G/s", median(peaks.collect()) / 1e9);
+    let peak = median(peaks.collect()) / 1e9;
+    println!("peak of a thread, 10^9 multiply-adds a second  {peak:.0}  100 %");
 }
 
 /// Dense multiply-adds of a symbol, without attention.
