@@ -9,11 +9,11 @@ import lmac
 import numpy as np
 import pytest
 from lmac import _core
-from lmac.model import DEFAULT_MODEL
+from lmac.model import DEFAULT_MODEL, SUFFIX
 
 from tiny_model import TINY_MODEL
 
-DEFAULT_MODEL_PATH = Path(lmac.__file__).parent / "models" / DEFAULT_MODEL
+DEFAULT_MODEL_PATH = Path(lmac.__file__).parent / "models" / (DEFAULT_MODEL + SUFFIX)
 
 needs_default_model = pytest.mark.skipif(not DEFAULT_MODEL_PATH.exists(), reason="the package has no model")
 

@@ -39,7 +39,8 @@ class Codec:
     A codec may be shared by threads; they take turns. For parallel work give each thread its own.
 
     Args:
-        model: Path or bytes of a model file, any ``Predictor``, or ``None`` for the model inside the package.
+        model: Name of a model inside the package, path or bytes of a model file, any ``Predictor``, or ``None`` for
+            ``"default"``.
         device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for the best choice of the executor.
         threads: How many the executor may use; ``None`` for one per core. The result does not depend on it.
         executor: ``"native"``, ``"onnx"`` (ONNX Runtime), or ``"auto"``: native except on a GPU. All write the

@@ -1,7 +1,8 @@
-"""Where models come from: the package, a file, or bytes; and what runs them.
+"""Where models come from: a name, a file, or bytes; and what runs them.
 
-A model is an ``.onnx`` file (docs/exact-transformer.md, section 9). Two executors read it and give the same
-integers: the native one, which is the default, and ONNX Runtime.
+A name, as in ``Codec("default")``, is that of a file in the package's folder ``models``. A model is an ``.onnx``
+file (docs/exact-transformer.md, section 9). Two executors read it and give the same integers: the native one,
+which is the default, and ONNX Runtime.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from typing import Literal, TypeAlias, get_args
 from ._core import Executor, LmacError, Model
 from .predictor import Predictor
 
-DEFAULT_MODEL = "default.onnx"
+DEFAULT_MODEL = "default"
+SUFFIX = ".onnx"
 
-#: A model file's path or its bytes, a predictor, or ``None`` for the model inside the package.
+#: The name of a model inside the package, a model file's path or its bytes, a predictor, or ``None`` for ``"default"``.
 ModelSource: TypeAlias = str | os.PathLike[str] | bytes | Predictor | None
 DeviceName: TypeAlias = Literal["auto", "cpu", "cuda"]
 ExecutorName: TypeAlias = Literal["auto", "native", "onnx"]
@@ -45,14 +47,33 @@ def load_predictor(model: ModelSource, executor: ExecutorName, device: DeviceNam
 
 
 def read_model(model: str | os.PathLike[str] | bytes | None) -> bytes:
-    """The bytes of a model file."""
+    """The bytes of a model, given the name of one inside the package, a file's path, or the bytes themselves.
+
+    A name wins over a file in the working directory that is called the same: ``./default`` is the file.
+
+    Raises:
+        LmacError: A plain word (no folder, no suffix) that is neither a known name nor a file.
+        OSError: The file cannot be read.
+    """
     if isinstance(model, bytes):
         return model
-    if model is not None:
-        return Path(model).read_bytes()
-    packaged = resources.files("lmac") / "models" / DEFAULT_MODEL
+    if model is None or model in model_names():
+        return _packaged(model or DEFAULT_MODEL)
+    path = Path(model)
+    if str(model) == path.stem and not path.exists():
+        raise LmacError(f"unknown model {str(model)!r}: the names are {', '.join(model_names()) or 'none here'}, and the path of a model file is possible too")
+    return path.read_bytes()
+
+
+def model_names() -> list[str]:
+    """The names of the models inside the package."""
+    folder = resources.files("lmac") / "models"
+    return sorted(file.name.removesuffix(SUFFIX) for file in folder.iterdir() if file.name.endswith(SUFFIX)) if folder.is_dir() else []
+
+
+def _packaged(name: str) -> bytes:
     try:
-        return packaged.read_bytes()
+        return (resources.files("lmac") / "models" / (name + SUFFIX)).read_bytes()
     except FileNotFoundError:
         raise LmacError("this installation of lmac has no model of its own: name a model file (model=, --model)") from None
 
