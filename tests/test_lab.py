@@ -1,30 +1,27 @@
-"""The laboratory: hashed contexts, the sampler, a short training run. Skipped where torch is missing."""
+"""The laboratory: hashed contexts, training text, optimizer, exporter. Skipped where torch is missing."""
 
 from __future__ import annotations
 
+import gzip
 import io
 import tarfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
-from lmac import _core  # noqa: E402
-from lmac.lab import cli, reference  # noqa: E402
+from lmac.lab import reference  # noqa: E402
 from lmac.lab.architecture import Architecture, Context  # noqa: E402
 from lmac.lab.contexts import context_rows  # noqa: E402
-from lmac.lab.data import Sampler, read_source  # noqa: E402
+from lmac.lab.data import IGNORED, Sampler, Source, hold_out, pieces, read_source  # noqa: E402
 from lmac.lab.export import export, read  # noqa: E402
 from lmac.lab.model import ExactTransformer  # noqa: E402
 from lmac.lab.muon import orthogonalize  # noqa: E402
+from lmac.lab.texts import messages  # noqa: E402
 
 CONTEXTS = tuple(Context.parse(text) for text in "n1 n2 n8 w1 w2 w3".split())
 TEXT = "The Cat's hat: 1st, 22nd\n\n-- d\u00e9j\u00e0 vu! \x00\x01 ZEBRA zebra ".encode() * 4
-TINY = "--width 32 --layers 1 --heads 1 --head-dim 32 --hidden 32 --window 16 --context-rows-log2 6 --context-dim 8".split()
-SHORT = "--batch 4 --sample-steps 64 --validations 2 --no-compile --device cpu --no-autocast".split()
-FAST = "--matrix-rate 0.02 --other-rate 0.02 --table-rate 0.2".split()
 
 
 def test_context_rows_for_whole_sequences_equal_the_slow_definition() -> None:
@@ -67,22 +64,6 @@ def test_samples_are_text_and_targets_are_one_ahead(tmp_path: Path) -> None:
     assert ((targets[:, 1:] - targets[:, :-1]) % 100 == 1).all()
 
 
-def test_training_learns_resumes_and_exports_a_model_that_the_codec_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text = tmp_path / "text"
-    text.write_bytes(b"abcdefgh" * 2000)
-    arguments = ["train", str(text), "--valid", str(text), "-o", str(tmp_path / "run"), *TINY, *SHORT, *FAST]
-    assert cli.main([*arguments, "--steps", "10"]) == 0
-    assert cli.main([*arguments, "--steps", "150", "--resume"]) == 0
-    lines = [line for line in capsys.readouterr().out.splitlines() if "validation" in line]
-    assert float(lines[-1].split()[3]) < 0.3 * float(lines[0].split()[3])
-
-    output = tmp_path / "model.onnx"
-    assert cli.main(["export", str(tmp_path / "run" / "tensors.npz"), "-o", str(output)]) == 0
-    executor = _core.Executor(_core.Model(output.read_bytes()))
-    executor.start(1)
-    assert np.asarray(executor.advance(np.array([[256, *b"abcdefg"]])))[0, -1].argmax() == ord("h")
-
-
 def test_a_model_file_becomes_parameters_that_export_to_the_same_file(tmp_path: Path) -> None:
     original = tmp_path / "original.onnx"
     torch.manual_seed(3)
@@ -99,20 +80,40 @@ def test_a_model_file_becomes_parameters_that_export_to_the_same_file(tmp_path: 
     assert (tmp_path / "again.onnx").read_bytes() == original.read_bytes()
 
 
-def test_training_goes_on_from_a_model_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    text, model = tmp_path / "text", tmp_path / "model.onnx"
-    text.write_bytes(b"abcdefgh" * 2000)
-    arguments = ["train", str(text), "--valid", str(text), "-o", str(tmp_path / "run"), *SHORT, *FAST]
-    assert cli.main([*arguments, *TINY, "--steps", "150"]) == 0
-    assert cli.main(["export", str(tmp_path / "run" / "tensors.npz"), "-o", str(model)]) == 0
-    assert cli.main([*arguments, "--from", str(model), "--steps", "2"]) == 0
-    bits = [float(line.split()[3]) for line in capsys.readouterr().out.splitlines() if "validation" in line]
-    assert bits[-1] < 1.2 * bits[1] < 0.3 * bits[0]  # the second run begins where the first one ended
+def test_hidden_files_are_no_text_and_packed_ones_are_unpacked(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    (tmp_path / ".git" / "pack").write_bytes(b"no text")
+    (tmp_path / "new.log").write_bytes(b"new")
+    (tmp_path / "old.log.gz").write_bytes(gzip.compress(b"old"))
+    assert read_source(tmp_path).documents() == [b"new", b"old"]
 
 
-def test_missing_text_is_an_error_with_a_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "empty").write_bytes(b"")
-    with pytest.raises(SystemExit) as stop:
-        cli.main(["train", str(tmp_path / "empty"), "--valid", str(tmp_path / "empty"), "-o", str(tmp_path / "run"), "--steps", "1", *TINY])
-    assert stop.value.code == 1
-    assert "no training text" in capsys.readouterr().err
+def test_messages_are_the_lines_or_the_texts_of_json_lines() -> None:
+    assert messages(b"one\n\ntwo\r\n") == [b"one", b"two\r"]
+    assert messages(b'{"text": "a\\nb"}\n{"text": "\xc3\xa9"}\n') == [b"a\nb", "é".encode()]
+    for other in (b'{"text": "a"}\nno json\n', b'{"text": 1}\n', b'{"body": "a"}\n', b"[1]\n", b'{"text": "\\ud800"}\n'):
+        assert messages(other) == other.splitlines()
+
+
+def test_whole_documents_are_held_out_always_the_same_ones() -> None:
+    source = Source.of("text", [b"%04d" % number * 25 for number in range(200)])
+    training, held_out = hold_out(source)
+    assert sorted([*training.documents(), *held_out.documents()]) == source.documents()
+    assert len(held_out.data) == len(source.data) // 10
+    assert hold_out(source)[1].documents() == held_out.documents()
+
+
+@pytest.mark.parametrize("parts", [[bytes(range(250)) * 4], [b"a" * 600, b"b" * 400]])
+def test_where_documents_are_few_the_end_of_the_text_is_held_out(parts: list[bytes]) -> None:
+    training, held_out = hold_out(Source.of("text", parts))
+    assert training.data.tobytes() + held_out.data.tobytes() == b"".join(parts)
+    assert len(held_out.data) == 100
+    assert training.starts.tolist() == [0, 600][: len(parts)]
+
+
+def test_pieces_cut_the_text_or_begin_with_every_document() -> None:
+    source = Source.of("text", [b"abc", b"d", b"efghi"])
+    text = [[chr(symbol) for symbol in piece if symbol != IGNORED] for piece in pieces(source, 4, whole_documents=False).tolist()]
+    assert text == [[*"abcd"], [*"efgh"], [*"i"]]
+    text = [[chr(symbol) for symbol in piece if symbol != IGNORED] for piece in pieces(source, 4, whole_documents=True).tolist()]
+    assert text == [[*"abc"], [*"d"], [*"efgh"]]

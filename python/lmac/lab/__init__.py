@@ -5,10 +5,12 @@ Everything that needs torch or onnx lives here, apart from the runtime, which ne
 * ``architecture``: the numbers that define an exact Transformer.
 * ``contexts``: hashed n-gram and word contexts, in torch.
 * ``model``: the network; its forward pass is the integer arithmetic of docs/exact-transformer.md.
-* ``data``: training text from folders, files and ``.tar.xz`` shards.
+* ``texts``, ``data``: documents and messages on disk; sources, held-out text and samples made of them.
 * ``settings``, ``train``, ``muon``: the training loop, what it depends on, and its optimizer.
-* ``export``: integers to one ``.onnx`` file.
+* ``train_command``, ``report``: what ``lmac-lab train`` chooses, and what it tells.
+* ``export``: integers to one ``.onnx`` file, and back.
 * ``reference``: the same integers in plain numpy, slowly; the oracle of the tests.
-* ``evaluate``: real frames and speeds, beside xz.
+* ``compressors``, ``evaluate``: real frames of files, folders and messages, beside other programs.
+* ``pictures``: curves and bars.
 * ``cli``: the command ``lmac-lab``.
 """

@@ -65,3 +65,11 @@ class Architecture:
         del fields["format"], fields["version"]
         fields["contexts"] = tuple(Context(**context) for context in fields["contexts"])
         return cls(**fields)
+
+
+#: What ``lmac-lab train --size`` knows, besides ``default``: the architecture of the model inside the package.
+SIZES = {
+    "small": Architecture(width=128, layers=2, heads=2, hidden=512, window=128, context_rows_log2=14),
+    "medium": Architecture(width=192, layers=3, heads=3, hidden=768, window=128),
+    "large": Architecture(),
+}

@@ -1,4 +1,4 @@
-"""The command ``lmac-lab``: train an exact model, export it, measure it."""
+"""The command ``lmac-lab``: train an exact model, export a checkpoint, measure models."""
 
 from __future__ import annotations
 
@@ -6,92 +6,103 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
+from lmac import LmacError
 
-from .architecture import Architecture, Context
-from .settings import Settings
+from .architecture import SIZES, Architecture, Context
+from .settings import DEFAULT_MINUTES, PASSES
+
+SPEEDS = {"small": "about 110 KB/s", "medium": "about 50 KB/s", "large": "about 20 KB/s"}
+
+TRAIN = f"""
+Trains a model on text of your own and writes it as one file, for `lmac --model` and lmac.Codec. It begins as the
+model inside the package, unless another one (--from) or a size (--size) is asked for. The file holds the best state so
+far from the first validation on; beside it are the curve as a picture and a checkpoint for --resume.
+Without --minutes and --steps the run ends after {PASSES} passes through the text or {DEFAULT_MINUTES:.0f} minutes, or when
+validation no longer improves.
+"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="lmac-lab", description="Train and export exact models for lmac.")
+    parser = argparse.ArgumentParser(prog="lmac-lab", description="Train, export and measure exact models for lmac.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _add_train(commands.add_parser("train", help="train an exact model on text", formatter_class=argparse.ArgumentDefaultsHelpFormatter))
-    _add_export(commands.add_parser("export", help="write a trained model as one .onnx file"))
-    _add_eval(commands.add_parser("eval", help="measure a model on files, beside xz"))
+    raw = argparse.RawDescriptionHelpFormatter
+    usage = "lmac-lab train TEXT... -o MODEL.onnx [options]"
+    _add_train(commands.add_parser("train", help="train a model on text", usage=usage, description=TRAIN, epilog=_sizes(), formatter_class=raw))
+    _add_export(commands.add_parser("export", help="write the last state of a checkpoint as one .onnx file"))
+    _add_eval(commands.add_parser("eval", help="measure a model on files, beside other compressors"))
     arguments = parser.parse_args(argv)
     try:
-        arguments.run(arguments)
-    except (OSError, ValueError) as error:
+        return int(arguments.run(arguments) or 0)
+    except ImportError as error:
+        parser.exit(1, f"lmac-lab: {error}; pip install 'lmac[lab]' brings what is missing\n")
+    except (LmacError, OSError, ValueError) as error:
         parser.exit(1, f"lmac-lab: {error}\n")
-    return 0
+
+
+def _sizes() -> str:
+    lines = [f"  {name:8} {size.multiply_adds() / 1e6:.2f} M multiply-adds per byte, {SPEEDS[name]}" for name, size in SIZES.items()]
+    return "\n".join(["sizes, and what compressing text with them does on two cores with AVX2:", *lines, "  default  as the model inside the package"])
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("text", nargs="+", type=Path, help="folders, text files or .tar.xz shards")
-    add("-o", "--output", type=Path, required=True, help="folder for the checkpoint and the tensors")
-    add("--valid", nargs="+", type=Path, required=True, help="held-out text")
-    add("--weights", nargs="+", type=float, help="relative share of each text (default: by its bytes)")
+    add("text", nargs="+", type=Path, metavar="TEXT", help="folders, text files (.gz, .xz, .bz2 too) or .tar archives")
+    add("-o", "--output", type=Path, required=True, metavar="MODEL.onnx", help="the model file to write")
+    add("--from", dest="origin", metavar="MODEL", help="begin as this model: a name or a path (default: default)")
+    add("--size", choices=(*SIZES, "default"), default=argparse.SUPPRESS, help="begin from nothing, with a model of this size; see below")
+    add("--minutes", type=float, default=argparse.SUPPRESS, help="length of the run")
+    add("--messages", action="store_true", default=argparse.SUPPRESS, help="every line is a message that will be compressed on its own")
+    add("--valid", nargs="+", type=Path, metavar="TEXT", help="held-out text (default: a tenth of the text, at most a MiB of each)")
+    add("--resume", action="store_true", help="continue from the checkpoint beside the model file")
+    add("-f", "--force", action="store_true", help="begin anew where there is a checkpoint")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto")
-    add("--resume", action="store_true", help="continue from the checkpoint in the output folder")
-    add("--from", dest="origin", type=Path, metavar="MODEL", help="begin with this .onnx model, with its architecture")
-    for name, kind in (("minutes", float), ("steps", int)):
-        add(f"--{name}", type=kind, help=f"length of the run in {name}")
-    for name in ("batch", "sample_steps", "seed", "validations"):
-        add("--" + name.replace("_", "-"), type=int, default=getattr(Settings, name))
-    for name in ("matrix_rate", "other_rate", "table_rate"):
-        add("--" + name.replace("_", "-"), type=float, default=getattr(Settings, name))
-    add("--no-compile", dest="compile", action="store_false", help="do not compile the training step")
-    add("--autocast", action=argparse.BooleanOptionalAction, help="bfloat16 products (default: on CUDA)")
-    for name in ("width", "layers", "heads", "head_dim", "hidden", "window", "context_rows_log2", "context_dim"):
-        add("--" + name.replace("_", "-"), type=int, default=getattr(Architecture, name))
-    contexts = "n2: bigrams, w1: words, ... (default: n2 n3 n4 n5 n6 n8 w1 w2)"
-    add("--contexts", nargs="*", type=Context.parse, default=argparse.SUPPRESS, help=contexts)
+    _add_settings(parser.add_argument_group("for experts: the run"))
+    _add_shape(parser.add_argument_group("for experts: the architecture, a change of the size's (or of large)"))
     parser.set_defaults(run=_train)
 
 
-def _train(arguments: argparse.Namespace) -> None:
-    import torch
+def _add_settings(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--weights", nargs="+", type=float, metavar="SHARE", help="relative share of each text (default: by its bytes)")
+    integers = ("steps", "batch", "sample_steps", "warmup_steps", "seed", "validations", "patience")
+    for name in integers:
+        group.add_argument("--" + name.replace("_", "-"), type=int, default=argparse.SUPPRESS, metavar="N")
+    for name in ("matrix_rate", "other_rate", "table_rate", "weight_decay", "start_share"):
+        group.add_argument("--" + name.replace("_", "-"), type=float, default=argparse.SUPPRESS, metavar="X")
+    group.add_argument("--compile", action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help="compile the step (default: if there is a compiler)")
+    hint = "bfloat16 products (default: where they are fast)"
+    group.add_argument("--autocast", action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help=hint)
 
-    from .export import read
-    from .train import Training, train
 
-    if arguments.device == "auto":
-        arguments.device = "cuda" if torch.cuda.is_available() else "cpu"
-    if arguments.autocast is None:
-        arguments.autocast = arguments.device == "cuda"
+def _add_shape(group: argparse._ArgumentGroup) -> None:
+    for name in ("width", "layers", "heads", "head_dim", "hidden", "window", "context_rows_log2", "context_dim"):
+        group.add_argument("--" + name.replace("_", "-"), type=int, default=argparse.SUPPRESS, metavar="N")
+    contexts = "n2: bigrams, w1: words, ... (default: n2 n3 n4 n5 n6 n8 w1 w2)"
+    group.add_argument("--contexts", nargs="*", type=Context.parse, default=argparse.SUPPRESS, metavar="C", help=contexts)
 
-    def pick(kind: type, *excluded: str) -> dict[str, object]:
-        names = set(kind.__dataclass_fields__) - set(excluded)  # type: ignore[attr-defined]
-        return {name: value for name, value in vars(arguments).items() if name in names}
 
-    fields = pick(Architecture)
-    if "contexts" in fields:
-        fields["contexts"] = tuple(arguments.contexts)
-    tensors, architecture = read(arguments.origin) if arguments.origin else (None, Architecture(**fields))  # type: ignore[arg-type]
-    run = Training(architecture, Settings(**pick(Settings)), torch.device(arguments.device))  # type: ignore[arg-type]
-    if tensors:
-        run.model.set_tensors(tensors)
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    checkpoint = arguments.output / "checkpoint.pt"
-    if arguments.resume:
-        run.resume(checkpoint)
-    train(run, arguments.text, arguments.weights, arguments.valid, checkpoint)
+def _train(arguments: argparse.Namespace) -> int:
+    from .train_command import run_train
+
+    return run_train(arguments)
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("tensors", type=Path, help="tensors.npz of a training run")
+    parser.add_argument("checkpoint", type=Path, help="checkpoint of a training run")
     parser.add_argument("-o", "--output", type=Path, required=True, help="the .onnx file to write")
     parser.set_defaults(run=_export)
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    from .export import export
+    import torch
 
-    with np.load(arguments.tensors) as file:
-        tensors = {name: file[name] for name in file.files}
-    export(tensors, Architecture.from_json(str(tensors.pop("architecture"))), arguments.output)
+    from .export import export
+    from .model import ExactTransformer
+
+    state = torch.load(arguments.checkpoint, map_location="cpu", weights_only=True)
+    model = ExactTransformer(Architecture.from_json(state["architecture"]))
+    model.load_state_dict(state["model"])
+    export(model.tensors(), model.architecture, arguments.output)
 
 
 def _add_eval(parser: argparse.ArgumentParser) -> None:

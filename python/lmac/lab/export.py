@@ -15,9 +15,11 @@ from typing import Any
 
 import numpy as np
 import onnx
+from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from ..model import read_model
 from . import reference
 from .architecture import Architecture
 
@@ -49,19 +51,25 @@ def export(tensors: Tensors, architecture: Architecture, path: Path) -> None:
     metadata = {"lmac.architecture": architecture.to_json(), "lmac.known_answer": _known_answer(tensors, architecture)}
     helper.set_model_props(model, metadata)
     onnx.checker.check_model(model)
-    path.write_bytes(model.SerializeToString(deterministic=True))
+    temporary = path.with_name(path.name + ".new")  # what was there stays whole until the new file is
+    temporary.write_bytes(model.SerializeToString(deterministic=True))
+    temporary.replace(path)
 
 
-def read(path: Path) -> tuple[dict[str, NDArray[np.generic]], Architecture]:
-    """Inverse of :func:`export`: the tensors and the architecture of a model file.
+def read(source: str | Path) -> tuple[dict[str, NDArray[np.generic]], Architecture]:
+    """Inverse of :func:`export`: the tensors and the architecture of a model, given by name or path.
 
     Raises:
         ValueError: The file is no exact Transformer.
+        LmacError: An unknown name.
     """
-    model = onnx.load(path)
+    try:
+        model = onnx.load_model_from_string(read_model(source))
+    except DecodeError:
+        raise ValueError(f"{source} is no .onnx file") from None
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     if "lmac.architecture" not in metadata:
-        raise ValueError(f"{path} is no exact model of lmac: it has no lmac.architecture")
+        raise ValueError(f"{source} is no exact model of lmac: it has no lmac.architecture")
     tensors = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer if not t.name.startswith("constant_")}
     return tensors, Architecture.from_json(metadata["lmac.architecture"])
 

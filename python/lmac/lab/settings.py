@@ -1,4 +1,4 @@
-"""The settings of a training run; apart from ``train``, so that the command line needs no torch to list them."""
+"""The settings of a training run, and what they are where nothing is said; apart from ``train``, so that listing them needs no torch."""
 
 from __future__ import annotations
 
@@ -7,19 +7,33 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Settings:
-    """What a training run depends on, besides the text."""
+    """What a training run depends on, besides the text.
 
-    minutes: float | None = None  # length of the run; either this or steps
+    The run ends when ``minutes`` have passed or ``steps`` are done, whichever comes first.
+    """
+
+    minutes: float | None = None  # of wall clock
     steps: int | None = None
-    batch: int = 128  # samples a step
-    sample_steps: int = 512  # symbols of a sample
+    batch: int = 24  # samples a step
+    sample_steps: int = 256  # symbols of a sample
     matrix_rate: float = 3e-3  # Muon, scaled to AdamW's root mean square
     other_rate: float = 3e-3  # AdamW: symbol embedding, context projection, biases, logits
     table_rate: float = 3e-2  # AdamW: context tables, in units of their four-bit entries
     weight_decay: float = 0.02
     warmup_steps: int = 200
+    start_share: float = 0.15  # of the samples begin where a document begins
     seed: int = 0
-    report_seconds: float = 10.0
-    validations: int = 10  # over the run
+    validations: int = 12  # over the run
+    patience: int = 3  # validations without improvement that end the run
+    messages: bool = False  # every line is a document, compressed on its own
     compile: bool = True
     autocast: bool = False  # bfloat16 products: fast where the hardware has them
+
+
+DEFAULT_MINUTES = 60.0
+PASSES = 8  # through the text, unless the minutes are over before
+
+#: Differences from :class:`Settings`, later ones winning over earlier ones; docs/training.md has the measurements.
+ON_CUDA = {"batch": 128, "sample_steps": 512}
+FOR_FINE_TUNING = {"batch": 16, "matrix_rate": 1e-3, "other_rate": 1e-3, "table_rate": 3e-2, "warmup_steps": 20}
+FOR_MESSAGES = {"start_share": 0.8}

@@ -1,27 +1,34 @@
 """Trains an exact model: one process, one device, resumable.
 
 Matrices of the layers are trained by Muon, everything else by AdamW; the learning rate rises over a few steps
-and falls linearly to zero. The step is compiled; on CUDA, products run under bfloat16 autocast. Validation is exact.
+and falls linearly to zero. The step is compiled; products may run in bfloat16. Validation is exact, and the model
+file is written whenever it has improved: it can be used at any moment of the run.
 """
 
 from __future__ import annotations
 
-import math
+import signal
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from .architecture import Architecture
-from .data import Sampler, Source, read_sources, shifted
+from .data import IGNORED, Sampler, Source, pieces, shifted
+from .export import export
 from .model import ExactTransformer, exact
 from .muon import Muon
+from .pictures import draw_curve
+from .report import Report
 from .settings import Settings
+
+T = TypeVar("T", bound="Settings | Progress")
 
 
 @dataclass
@@ -29,9 +36,25 @@ class Progress:
     """What a run has reached; saved with the checkpoint."""
 
     step: int = 0
-    seconds: float = 0.0
+    seconds: float = 0.0  # of wall clock, validations included
     bytes_seen: int = 0
     curve: list[tuple[int, float, float]] = field(default_factory=list)  # bytes seen, training and validation bits per byte
+    best_bits: float = float("inf")  # validation bits per byte of the model file
+    worse: int = 0  # validations since then
+
+    def record(self, training_bits: float, validation_bits: float) -> bool:
+        """Notes a validation; returns whether it is the best so far."""
+        self.curve.append((self.bytes_seen, training_bits, validation_bits))
+        improved = validation_bits < self.best_bits
+        self.best_bits = min(validation_bits, self.best_bits)
+        self.worse = 0 if improved else self.worse + 1
+        return improved
+
+
+def known(kind: type[T], saved: Mapping[str, Any]) -> T:
+    """A dataclass from saved values, without those that this version does not know."""
+    names = {f.name for f in fields(kind)}
+    return kind(**{name: value for name, value in saved.items() if name in names})
 
 
 class Training:
@@ -44,8 +67,8 @@ class Training:
     """
 
     def __init__(self, architecture: Architecture, settings: Settings, device: torch.device) -> None:
-        if (settings.minutes is None) == (settings.steps is None):
-            raise ValueError("give the length of the run either in minutes or in steps")
+        if settings.minutes is None and settings.steps is None:
+            raise ValueError("give the length of the run, in minutes or in steps")
         torch.manual_seed(settings.seed)
         self.settings, self.device = settings, device
         self.model = ExactTransformer(architecture).to(device)
@@ -55,10 +78,10 @@ class Training:
 
     def done_share(self) -> float:
         """Share of the run that is done, 0 to 1."""
-        if self.settings.steps is not None:
-            return min(1.0, self.progress.step / self.settings.steps)
-        assert self.settings.minutes is not None
-        return min(1.0, self.progress.seconds / (60 * self.settings.minutes))
+        steps, minutes = self.settings.steps, self.settings.minutes
+        by_steps = self.progress.step / steps if steps is not None else 0.0
+        by_minutes = self.progress.seconds / (60 * minutes) if minutes is not None else 0.0
+        return min(1.0, max(by_steps, by_minutes))
 
     def step(self, symbols: Tensor, targets: Tensor) -> Tensor:
         """One update; returns the loss in bits per symbol, still on the device."""
@@ -79,25 +102,43 @@ class Training:
     def save(self, path: Path) -> None:
         """Writes a checkpoint that :meth:`resume` reads; the old one stays whole until the new one is."""
         temporary = path.with_name(path.name + ".new")
+        model = self.model.state_dict()
+        model["context_tables"] = model["context_tables"].half()  # most of the file, in units of which 1 is the least that shows
         state = {
             "architecture": self.model.architecture.to_json(),
             "settings": asdict(self.settings),
             "progress": asdict(self.progress),
-            "model": self.model.state_dict(),
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
+            "model": model,
+            "optimizers": [_shortened(optimizer.state_dict()) for optimizer in self.optimizers],
         }
         torch.save(state, temporary)
         temporary.replace(path)
 
-    def resume(self, path: Path) -> None:
-        """Continues from a checkpoint of the same architecture."""
-        state = torch.load(path, map_location=self.device, weights_only=True)
-        if state["architecture"] != self.model.architecture.to_json():
-            raise ValueError(f"{path} holds a model of another architecture: {state['architecture']}")
-        self.model.load_state_dict(state["model"])
-        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(saved)
-        self.progress = Progress(**state["progress"])
+    @classmethod
+    def resume(cls, path: Path, device: torch.device, changes: Mapping[str, Any]) -> Training:
+        """The run of a checkpoint, with ``changes`` of its settings; a new length replaces the old one."""
+        state = torch.load(path, map_location=device, weights_only=True)
+        saved = state["settings"]
+        if {"minutes", "steps"} & set(changes):
+            saved |= {"minutes": None, "steps": None}
+        run = cls(Architecture.from_json(state["architecture"]), known(Settings, saved | dict(changes)), device)
+        run.model.load_state_dict(state["model"])
+        for optimizer, optimizer_state in zip(run.optimizers, state["optimizers"], strict=True):
+            rates = [group["initial_lr"] for group in optimizer.param_groups]
+            optimizer.load_state_dict(optimizer_state)  # which makes float32 of everything again
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["initial_lr"] = rate
+        run.progress = known(Progress, state["progress"])
+        return run
+
+
+def _shortened(state: dict[str, Any]) -> dict[str, Any]:
+    """Moments in bfloat16: eight bits of an average of gradients are enough to go on from."""
+    moments = {
+        index: {name: value.bfloat16() if isinstance(value, Tensor) and value.dim() else value for name, value in values.items()}
+        for index, values in state["state"].items()
+    }
+    return {**state, "state": moments}
 
 
 def _optimizers(model: ExactTransformer, settings: Settings) -> list[torch.optim.Optimizer]:
@@ -119,70 +160,91 @@ def _optimizers(model: ExactTransformer, settings: Settings) -> list[torch.optim
     return optimizers
 
 
-VALIDATION_PIECES = 128  # of each source, spread evenly
+VALIDATION_STEPS = 1024  # symbols of a piece
+VALIDATION_BYTES = 128 * VALIDATION_STEPS  # of each source, spread evenly
 
 
-def validation_bits(model: ExactTransformer, sources: Sequence[Source], device: torch.device, steps: int = 1024) -> float:
-    """Exact bits per byte over held-out text, in independent pieces of ``steps`` bytes."""
+def validation_bits(model: ExactTransformer, sources: Sequence[Source], device: torch.device, whole_documents: bool = False) -> float:
+    """Exact bits per byte over held-out text, in independent pieces; with ``whole_documents``, of the beginnings of documents."""
     total, count = 0.0, 0
     for source in sources:
-        pieces = torch.from_numpy(source.data[: len(source.data) // steps * steps].reshape(-1, steps).copy())
-        pieces = pieces[:: max(1, len(pieces) // VALIDATION_PIECES)]
-        for piece in pieces.split(16):
-            targets = piece.to(device).long()
+        texts = pieces(source, VALIDATION_STEPS, whole_documents)
+        texts = texts[:: max(1, int((texts != IGNORED).sum()) // VALIDATION_BYTES)]
+        lengths = (texts != IGNORED).sum(1)
+        order = lengths.argsort()  # short ones together
+        for batch, longest in zip(texts[order].split(4), lengths[order].split(4), strict=True):
+            targets = batch[:, : int(longest.max())].to(device)
             with exact():
-                total += model.loss(shifted(targets, model.architecture.alphabet_size), targets).item() * targets.numel()
-            count += targets.numel()
+                total += model.loss(shifted(targets, model.architecture.alphabet_size), targets).item() * int(longest.sum())
+            count += int(longest.sum())
     if count == 0:
-        raise ValueError(f"validation needs at least {steps} bytes of text")
+        raise ValueError("there is no text to validate with")
     return total / count
 
 
-def train(run: Training, paths: Sequence[Path], weights: Sequence[float] | None, valid: Sequence[Path], checkpoint: Path) -> None:
-    """Trains to the end of the run, reporting and saving on the way.
+def train(run: Training, sampler: Sampler, held_out: Sequence[Source], output: Path, report: Report) -> bool:
+    """Trains to the end of the run, reporting and saving on the way; returns whether it was interrupted.
 
     Args:
-        run: New or resumed.
-        paths: Training text.
-        weights: Relative share of each path, by bytes if None.
-        valid: Held-out text.
-        checkpoint: Where the state is kept.
+        run: New, resumed, or with the parameters of another model.
+        sampler: Of the training text.
+        held_out: Validation text.
+        output: The model file; the checkpoint and the curve are kept beside it.
+        report: Who tells the user.
     """
     settings, progress = run.settings, run.progress
-    sources, held_out = read_sources(paths), read_sources(valid)
-    beginning = run.model.architecture.alphabet_size
-    sampler = Sampler(sources, weights, settings.sample_steps, beginning, run.device, settings.seed + progress.step)
-    print(f"{sum(len(s.data) for s in sources) / 1e6:.0f} MB of text, {run.model.architecture.multiply_adds() / 1e6:.2f} M multiply-adds per byte", flush=True)
     interval = 1 / settings.validations
-    next_validation, reported, recent = run.done_share() + interval, time.monotonic(), []
-    while run.done_share() < 1:
-        began = time.monotonic()
-        recent.append(run.step(*sampler.sample(settings.batch)))
-        if progress.step % 20 == 0:
-            recent[-1].item()  # wait, so that the clock sees the work
-        if progress.step > 1:  # the first step compiles
-            progress.seconds += time.monotonic() - began
-        if time.monotonic() - reported > settings.report_seconds:
-            reported = time.monotonic()
-            _report(run, float(torch.stack(recent).mean()))
-            recent = recent[-1:]
-        if run.done_share() >= min(1.0, next_validation - 1e-9):
-            next_validation += interval
-            bits = validation_bits(run.model, held_out, run.device)
-            progress.curve.append((progress.bytes_seen, float(torch.stack(recent).mean()), bits))
-            print(f"step {progress.step}: validation {bits:.4f} bits per byte", flush=True)
-            run.save(checkpoint)
-            save_tensors(run.model, checkpoint.with_name("tensors.npz"))
+    due = run.done_share() + interval
+    began, recent = time.monotonic() - progress.seconds, []
+    with interruptible() as interrupted:
+        while run.done_share() < 1 and progress.worse < settings.patience and not interrupted:
+            recent.append(run.step(*sampler.sample(settings.batch)))
+            if progress.step % 8 == 0:
+                recent[-1].item()  # wait, so that the clock sees the work
+            progress.seconds = time.monotonic() - began
+            if report.due():
+                report.step(progress, run.done_share(), float(torch.stack(recent).mean()))
+            if interrupted or run.done_share() >= min(1.0, due - 1e-9):
+                due += interval
+                validate(run, held_out, output, report, float(torch.stack(recent).mean()))
+                progress.seconds, recent = time.monotonic() - began, []
+    report.end(run.progress, run.done_share(), bool(interrupted), output)
+    return bool(interrupted)
 
 
-def _report(run: Training, bits: float) -> None:
-    progress, share = run.progress, run.done_share()
-    rate = progress.bytes_seen / max(progress.seconds, 1e-9)
-    left = progress.seconds * (1 - share) / share if share > 0 else math.inf
-    line = f"step {progress.step}  {progress.bytes_seen / 1e6:.0f} MB at {rate / 1e6:.3f} MB/s  {bits:.4f} bits per byte"
-    print(f"{line}  {100 * share:.0f} %, {left / 60:.1f} minutes left", flush=True)
+def validate(run: Training, held_out: Sequence[Source], output: Path, report: Report, training_bits: float) -> None:
+    """Measures the model, writes its file if it is the best so far, and keeps the state and the curve."""
+    improved = run.progress.record(training_bits, validation_bits(run.model, held_out, run.device, run.settings.messages))
+    if improved:
+        export(run.model.tensors(), run.model.architecture, output)
+    report.validation(run.progress, improved)
+    draw_curve(run.progress.curve, output.with_suffix(".svg"))
+    run.save(checkpoint_path(output))
 
 
-def save_tensors(model: ExactTransformer, path: Path) -> None:
-    """Writes the integer tensors and the architecture as ``.npz``: small, and all that the exporter needs."""
-    np.savez(path, architecture=np.array(model.architecture.to_json()), **model.tensors())  # type: ignore[arg-type]
+def checkpoint_path(output: Path) -> Path:
+    """Where the state of a run is kept."""
+    return output.with_name(output.name + ".checkpoint")
+
+
+@contextmanager
+def interruptible() -> Iterator[list[int]]:
+    """Within it, the first Ctrl-C (or SIGTERM) only notes itself in the list it gives, so that a step is never half done; the next one stops at once."""
+    noted: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        restore()
+
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def restore() -> None:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+    for number in previous:
+        signal.signal(number, note)
+    try:
+        yield noted
+    finally:
+        restore()

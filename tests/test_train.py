@@ -1,0 +1,205 @@
+"""``lmac-lab train``: short runs of a tiny model, from the command line on. Skipped where torch or matplotlib is missing."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+from pathlib import Path
+from typing import Any
+
+import lmac
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("matplotlib")
+
+from lmac.lab import cli  # noqa: E402
+from lmac.lab.architecture import SIZES, Architecture  # noqa: E402
+from lmac.lab.export import read  # noqa: E402
+from lmac.lab.train import Training  # noqa: E402
+
+from conftest import needs_default_model  # noqa: E402
+from tiny_model import TINY_MODEL  # noqa: E402
+
+TINY = "--width 32 --layers 1 --heads 1 --head-dim 32 --hidden 32 --window 16 --context-rows-log2 6 --context-dim 8".split()
+SHORT = "--batch 4 --sample-steps 64 --warmup-steps 20 --validations 2 --no-compile --device cpu --no-autocast".split()
+FAST = "--matrix-rate 0.02 --other-rate 0.02 --table-rate 0.2".split()
+LETTERS = b"abcdefgh" * 2000
+
+
+@pytest.fixture
+def text(tmp_path: Path) -> Path:
+    path = tmp_path / "text"
+    path.write_bytes(LETTERS)
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model file of a run on ``LETTERS``, with its checkpoint beside it."""
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "text").write_bytes(LETTERS)
+    output = folder / "letters.onnx"
+    assert cli.main(["train", str(folder / "text"), "-o", str(output), *TINY, *SHORT, *FAST, "--steps", "120"]) == 0
+    return output
+
+
+def copy(trained: Path, folder: Path) -> Path:
+    for file in trained.parent.glob("letters.onnx*"):
+        shutil.copy(file, folder)
+    return folder / trained.name
+
+
+def validations(report: str) -> list[float]:
+    return [float(number) for number in re.findall(r"validation ([0-9.]+) bits per byte", report)]
+
+
+def failure(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["train", *arguments])
+    assert stop.value.code == 1
+    return capsys.readouterr().err
+
+
+def test_the_result_is_a_model_file_that_the_codec_runs_with_its_curve_beside_it(trained: Path) -> None:
+    codec = lmac.Codec(trained, adaptive=False, threads=1)
+    frame = codec.compress(LETTERS)
+    assert len(frame) < len(LETTERS) // 20
+    assert codec.decompress(frame) == LETTERS
+    assert "<svg" in trained.with_suffix(".svg").read_text()
+
+
+def test_the_report_says_what_is_used_and_how_long_it_takes(text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["train", str(text), "-o", str(tmp_path / "model.onnx"), *TINY, *SHORT, "--steps", "4", "--minutes", "3"]
+    assert cli.main(arguments) == 0
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    for part in ("14.4 KB in 1 document; validation: 1.6 KB", "begins from nothing", "multiply-adds per byte", "thread", "3 minutes or 4 steps", "left"):
+        assert part in captured.err
+    assert len(validations(captured.err)) == 2
+
+
+def test_a_run_continues_from_its_checkpoint(trained: Path, text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = copy(trained, tmp_path)
+    assert cli.main(["train", str(text), "-o", str(output), "--resume", "--steps", "124"]) == 0
+    report = capsys.readouterr().err
+    assert "goes on at step 120, width 32" in report
+    assert validations(report)[-1] < 0.3  # from nothing, four steps leave 8 bits
+
+
+def test_a_checkpoint_is_restored_as_exactly_as_it_says(trained: Path) -> None:
+    checkpoint = trained.with_name("letters.onnx.checkpoint")
+    run = Training.resume(checkpoint, torch.device("cpu"), {"seed": 7})
+    state = torch.load(checkpoint, weights_only=True)
+    assert run.progress.step == 120
+    assert (run.settings.seed, run.settings.batch, run.settings.steps) == (7, 4, 120)
+    for name, parameter in run.model.named_parameters():
+        assert torch.equal(parameter, state["model"][name].float())
+    moments = run.optimizers[1].state_dict()["state"][0]["exp_avg"]
+    assert torch.equal(moments, state["optimizers"][1]["state"][0]["exp_avg"].float())
+    assert checkpoint.stat().st_size < 8 * sum(parameter.numel() for parameter in run.model.parameters()) + 30_000
+
+
+def test_an_interrupted_run_leaves_a_model_and_can_be_resumed(
+    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Training.step
+
+    def interrupted_step(run: Training, *samples: Any) -> Any:
+        if run.progress.step == 5:
+            os.kill(os.getpid(), signal.SIGINT)
+        return step(run, *samples)
+
+    monkeypatch.setattr(Training, "step", interrupted_step)
+    output = tmp_path / "model.onnx"
+    arguments = ["train", str(text), "-o", str(output), "--steps", "40"]
+    assert cli.main([*arguments, *TINY, *SHORT]) == 130
+    assert "--resume continues it" in capsys.readouterr().err
+    assert lmac.Codec(output, threads=1).decompress(lmac.Codec(output, threads=1).compress(b"text")) == b"text"
+    assert cli.main([*arguments, "--resume"]) == 0
+    assert "goes on at step 6" in capsys.readouterr().err
+
+
+def test_training_goes_on_from_a_model_file(trained: Path, text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["train", str(text), "-o", str(tmp_path / "more.onnx"), "--from", str(trained), *SHORT, "--steps", "2"]) == 0
+    report = capsys.readouterr().err
+    assert f"begins as {trained}" in report
+    assert validations(report)[0] < 0.3  # the model that the run began with
+
+
+def test_the_result_is_never_worse_than_the_model_it_began_with(trained: Path, tmp_path: Path) -> None:
+    noise = tmp_path / "noise"
+    noise.write_bytes(np.random.default_rng(0).bytes(8000))
+    letters = trained.parent / "text"
+    output = tmp_path / "worse.onnx"
+    arguments = ["train", str(noise), "--valid", str(letters), "-o", str(output), "--from", str(trained), *SHORT, *FAST]
+    assert cli.main([*arguments, "--steps", "20"]) == 0
+    assert output.read_bytes() == trained.read_bytes()
+
+
+def test_a_run_that_no_longer_improves_ends(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    noise = tmp_path / "noise"
+    noise.write_bytes(np.random.default_rng(0).bytes(8000))
+    arguments = ["train", str(noise), "-o", str(tmp_path / "noise.onnx"), *TINY, *SHORT, *FAST, "--validations", "10", "--patience", "2"]
+    assert cli.main([*arguments, "--steps", "400"]) == 0
+    report = capsys.readouterr().err
+    assert "validation no longer improves" in report.splitlines()[-3]
+    assert len(validations(report)) < 10
+
+
+def test_messages_are_documents_of_their_own(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = tmp_path / "lines.jsonl"
+    lines.write_text('{"text": "abcdefgh abcdefgh"}\n' * 200)
+    assert cli.main(["train", str(lines), "--messages", "-o", str(tmp_path / "model.onnx"), *TINY, *SHORT, *FAST, "--steps", "60"]) == 0
+    report = capsys.readouterr().err
+    assert "in 180 messages; validation: 340 bytes" in report
+    message = b"abcdefgh abcdefgh"
+    assert len(lmac.Codec(tmp_path / "model.onnx", adaptive=False, threads=1).compress(message)) < len(message) + 16
+
+
+@needs_default_model
+def test_without_a_size_a_run_begins_as_the_model_inside_the_package(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("lmac.lab.train_command.validate", lambda *arguments: None)
+    monkeypatch.setattr("lmac.lab.train_command.train", lambda *arguments: False)
+    assert cli.main(["train", str(text), "-o", str(tmp_path / "model.onnx")]) == 0
+    report = capsys.readouterr().err
+    assert "begins as default" in report
+    assert "60 minutes or 28 steps" in report
+    assert cli.main(["train", str(text), "-o", str(tmp_path / "model.onnx"), "--size", "default"]) == 0
+    assert f"begins from nothing, width {read('default')[1].width}" in capsys.readouterr().err
+
+
+def test_sizes_are_in_order_of_their_cost() -> None:
+    costs = [size.multiply_adds() for size in SIZES.values()]
+    assert costs == sorted(costs)
+    assert SIZES["large"] == Architecture()
+
+
+def test_options_that_contradict_each_other_are_refused_at_once(text: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = str(tmp_path / "model.onnx")
+    assert "leave out --size --width" in failure([str(text), "-o", output, "--from", str(TINY_MODEL), "--size", "small", "--width", "64"], capsys)
+    assert "nothing to resume" in failure([str(text), "-o", output, "--resume"], capsys)
+    assert "--resume continues it, --force begins anew" in failure([str(text), "-o", str(trained)], capsys)
+    assert "leave out --from" in failure([str(text), "-o", str(trained), "--resume", "--from", "default"], capsys)
+    assert "call it model.onnx" in failure([str(text), "-o", str(tmp_path / "model")], capsys)
+    assert "there is no folder" in failure([str(text), "-o", str(tmp_path / "missing" / "model.onnx")], capsys)
+    assert "unknown model 'fastest'" in failure([str(text), "-o", output, "--from", "fastest"], capsys)
+    assert "is no .onnx file" in failure([str(text), "-o", output, "--from", str(text)], capsys)
+    assert "2 weights for 1 texts" in failure([str(text), "-o", output, "--weights", "1", "2"], capsys)
+
+
+def test_missing_text_is_an_error_with_a_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "empty").write_bytes(b"")
+    assert "no training text" in failure([str(tmp_path / "empty"), "-o", str(tmp_path / "model.onnx"), *TINY], capsys)
+    assert "No such file" in failure([str(tmp_path / "none"), "-o", str(tmp_path / "model.onnx"), *TINY], capsys)
+
+
+def test_the_last_state_of_a_checkpoint_can_be_exported(trained: Path, tmp_path: Path) -> None:
+    output = tmp_path / "last.onnx"
+    assert cli.main(["export", str(trained) + ".checkpoint", "-o", str(output)]) == 0
+    assert len(lmac.Codec(output, adaptive=False, threads=1).compress(LETTERS)) < len(LETTERS) // 20
