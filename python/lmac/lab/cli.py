@@ -9,6 +9,7 @@ from pathlib import Path
 from lmac import LmacError
 
 from .architecture import SIZES, Architecture, Context
+from .eval_command import picture_path, run_eval
 from .settings import DEFAULT_MINUTES, PASSES
 
 SPEEDS = {"small": "about 110 KB/s", "medium": "about 50 KB/s", "large": "about 20 KB/s"}
@@ -106,23 +107,16 @@ def _export(arguments: argparse.Namespace) -> None:
 
 
 def _add_eval(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("files", nargs="+", type=Path)
-    parser.add_argument("--model", type=Path, help="model file (default: the one inside the package)")
-    parser.add_argument("-T", "--threads", type=int, help="threads (default: one per core)")
-    parser.add_argument("--no-adaptive", dest="adaptive", action="store_false", help="use the language model alone")
-    parser.add_argument("--lane-len", type=int, metavar="BYTES", help="length of a lane (default: the rule of the mode)")
-    parser.set_defaults(run=_eval)
-
-
-def _eval(arguments: argparse.Namespace) -> None:
-    from lmac import Codec
-
-    from .evaluate import HEADER, evaluate
-
-    print(HEADER, flush=True)
-    codec = Codec(arguments.model, threads=arguments.threads, adaptive=arguments.adaptive, lane_len=arguments.lane_len)
-    for row in evaluate(arguments.files, codec):
-        print(row, flush=True)
+    add = parser.add_argument
+    add("files", nargs="+", type=Path, metavar="FILE", help="files, or folders of files")
+    add("--model", help="name or path of a model (default: default)")
+    add("--messages", action="store_true", help='compress every line (of .jsonl: every "text") on its own, and beside zstd with a trained dictionary')
+    add("--picture", type=picture_path, metavar="OUT.svg", help="draw bits per byte of all files as bars (.svg or .png)")
+    add("--csv", action="store_true", help="print comma-separated records for a script instead of tables")
+    add("-T", "--threads", type=int, metavar="N", help="threads (default: one per core)")
+    add("--no-adaptive", dest="adaptive", action="store_false", help="measure the language model alone")
+    add("--lane-len", type=int, metavar="BYTES", help="length of a lane (default: the rule of the mode)")
+    parser.set_defaults(run=run_eval)
 
 
 if __name__ == "__main__":
