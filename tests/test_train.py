@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shutil
@@ -19,7 +20,9 @@ pytest.importorskip("matplotlib")
 from lmac.lab import cli  # noqa: E402
 from lmac.lab.architecture import SIZES, Architecture  # noqa: E402
 from lmac.lab.export import read  # noqa: E402
-from lmac.lab.train import Training  # noqa: E402
+from lmac.lab.report import Report  # noqa: E402
+from lmac.lab.train import Progress, Training  # noqa: E402
+from lmac.progress import CLEAR_LINE  # noqa: E402
 
 from conftest import needs_default_model  # noqa: E402
 from tiny_model import TINY_MODEL  # noqa: E402
@@ -172,6 +175,21 @@ def test_without_a_size_a_run_begins_as_the_model_inside_the_package(
     assert "60 minutes or 28 steps" in report
     assert cli.main(["train", str(text), "-o", str(tmp_path / "model.onnx"), "--size", "default"]) == 0
     assert f"begins from nothing, width {read('default')[1].width}" in capsys.readouterr().err
+
+
+def test_a_terminal_shows_one_live_line_and_anything_else_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    progress = Progress(step=50, seconds=10.0, bytes_seen=80_000)
+    for live in (True, False):
+        stream = io.StringIO()
+        monkeypatch.setattr(stream, "isatty", lambda live=live: live)
+        monkeypatch.setattr("sys.stderr", stream)
+        report = Report()
+        assert report.due()
+        report.step(progress, 0.25, 1.5)
+        assert not report.due()
+        report.say("done")
+        text = "step 50: 25 %, 80 KB at 8.0 KB/s, 1.500 bits per byte, 30 seconds left"
+        assert stream.getvalue() == (f"{CLEAR_LINE}{text}{CLEAR_LINE}done\n" if live else f"{text}\ndone\n")
 
 
 def test_sizes_are_in_order_of_their_cost() -> None:

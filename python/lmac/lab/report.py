@@ -26,7 +26,6 @@ class Report:
         self._origin = origin
         self._live = sys.stderr.isatty()
         self._next = 0.0
-        self._line = ""
 
     def say(self, text: str) -> None:
         """A line that stays."""

@@ -95,7 +95,7 @@ def architecture_of(given: Mapping[str, Any]) -> Architecture:
 def begun(origin: str | None, given: Mapping[str, Any], device: torch.device, text_bytes: int) -> Training:
     """A new run: parameters of ``origin`` if there is one."""
     tensors, architecture = read(origin) if origin else (None, architecture_of(given))
-    chosen: dict[str, Any] = {"autocast": fast_bfloat16(device), "compile": can_compile(device)}
+    chosen: dict[str, Any] = {"autocast": fast_bfloat16(device)}
     chosen |= ON_CUDA if device.type == "cuda" else {}
     chosen |= FOR_FINE_TUNING if origin else {}
     chosen |= FOR_MESSAGES if given.get("messages") else {}
@@ -103,6 +103,8 @@ def begun(origin: str | None, given: Mapping[str, Any], device: torch.device, te
     if not {"minutes", "steps"} & set(given):
         settings = Settings(**chosen)
         chosen |= {"minutes": DEFAULT_MINUTES, "steps": max(1, PASSES * text_bytes // (settings.batch * settings.sample_steps))}
+    if "compile" not in given:
+        chosen["compile"] = can_compile(device) and worth_compiling(Settings(**chosen))
     run = Training(architecture, Settings(**chosen), device)
     if tensors:
         run.model.set_tensors(tensors)
@@ -157,3 +159,9 @@ def fast_bfloat16(device: torch.device) -> bool:
 def can_compile(device: torch.device) -> bool:
     """Whether torch.compile will find what it needs: Triton comes with torch, a C++ compiler does not."""
     return device.type == "cuda" or any(map(shutil.which, ("c++", "g++", "clang++")))
+
+
+def worth_compiling(settings: Settings) -> bool:
+    """Whether the run is longer than compiling takes: half a minute or more, after which a step takes half as long."""
+    long_enough = settings.minutes is None or settings.minutes > 2
+    return long_enough and (settings.steps is None or settings.steps * settings.batch * settings.sample_steps > 1 << 20)
