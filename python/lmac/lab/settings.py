@@ -20,7 +20,7 @@ class Settings:
     other_rate: float = 3e-3  # AdamW: symbol embedding, context projection, biases, logits
     table_rate: float = 3e-2  # AdamW: context tables, in units of their four-bit entries
     weight_decay: float = 0.02
-    warmup_steps: int = 200
+    warmup_steps: int = 200  # and no more than a tenth of steps
     start_share: float = 0.15  # of the samples begin where a document begins
     seed: int = 0
     validations: int = 12  # over the run

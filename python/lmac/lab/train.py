@@ -74,6 +74,7 @@ class Training:
         self.model = ExactTransformer(architecture).to(device)
         self.optimizers = _optimizers(self.model, settings)
         self.progress = Progress()
+        self.warmup_steps = min(settings.warmup_steps, max(1, settings.steps // 10)) if settings.steps else settings.warmup_steps
         self._loss: Any = torch.compile(self.model.loss) if settings.compile else self.model.loss
 
     def done_share(self) -> float:
@@ -85,7 +86,7 @@ class Training:
 
     def step(self, symbols: Tensor, targets: Tensor) -> Tensor:
         """One update; returns the loss in bits per symbol, still on the device."""
-        share = min(1.0, (self.progress.step + 1) / self.settings.warmup_steps) * (1 - self.done_share())
+        share = min(1.0, (self.progress.step + 1) / self.warmup_steps) * (1 - self.done_share())
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * share
@@ -172,7 +173,7 @@ def validation_bits(model: ExactTransformer, sources: Sequence[Source], device: 
         texts = texts[:: max(1, int((texts != IGNORED).sum()) // VALIDATION_BYTES)]
         lengths = (texts != IGNORED).sum(1)
         order = lengths.argsort()  # short ones together
-        for batch, longest in zip(texts[order].split(4), lengths[order].split(4), strict=True):
+        for batch, longest in zip(torch.split(texts[order], 4), torch.split(lengths[order], 4), strict=True):
             targets = batch[:, : int(longest.max())].to(device)
             with exact():
                 total += model.loss(shifted(targets, model.architecture.alphabet_size), targets).item() * int(longest.sum())
