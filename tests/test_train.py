@@ -21,7 +21,9 @@ from lmac.lab import cli  # noqa: E402
 from lmac.lab.architecture import SIZES, Architecture  # noqa: E402
 from lmac.lab.export import read  # noqa: E402
 from lmac.lab.report import Report  # noqa: E402
+from lmac.lab.settings import Settings  # noqa: E402
 from lmac.lab.train import Progress, Training  # noqa: E402
+from lmac.lab.train_command import worth_compiling  # noqa: E402
 from lmac.progress import CLEAR_LINE  # noqa: E402
 
 from conftest import needs_default_model  # noqa: E402
@@ -190,6 +192,24 @@ def test_a_terminal_shows_one_live_line_and_anything_else_plain_lines(monkeypatc
         report.say("done")
         text = "step 50: 25 %, 80 KB at 8.0 KB/s, 1.500 bits per byte, 30 seconds left"
         assert stream.getvalue() == (f"{CLEAR_LINE}{text}{CLEAR_LINE}done\n" if live else f"{text}\ndone\n")
+
+
+def test_the_step_is_compiled_only_where_the_run_is_longer_than_compiling() -> None:
+    assert worth_compiling(Settings(minutes=10))
+    assert worth_compiling(Settings(steps=1000))
+    assert not worth_compiling(Settings(minutes=1))
+    assert not worth_compiling(Settings(minutes=60, steps=100))
+
+
+def test_the_learning_rate_rises_to_its_full_height_in_a_tenth_of_the_steps_and_falls_to_zero() -> None:
+    run = Training(read(TINY_MODEL)[1], Settings(steps=50, compile=False), torch.device("cpu"))
+    rates = []
+    for _ in range(50):
+        run.step(torch.full((1, 2), 256), torch.zeros((1, 2), dtype=torch.int64))
+        rates.append(run.optimizers[0].param_groups[0]["lr"] / run.settings.matrix_rate)
+    assert rates[0] == pytest.approx(1 / 5)
+    assert max(rates) == pytest.approx(rates[4]) == pytest.approx(46 / 50)
+    assert rates[-1] == pytest.approx(1 / 50)
 
 
 def test_sizes_are_in_order_of_their_cost() -> None:
