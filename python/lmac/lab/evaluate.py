@@ -140,10 +140,8 @@ def evaluate_messages(messages: Sequence[bytes], codecs: Mapping[str, Codec], ot
     """
     for name, compress in others.items():
         yield name, _message_sizes(messages, [compress] * len(messages))
-    halves = [zstd_with_dictionary(messages[1::2]), zstd_with_dictionary(messages[::2])] if len(messages) > 1 else [None]
-    if halves[0] and halves[-1]:
-        alternating = [halves[index % 2] for index in range(len(messages))]
-        yield "zstd -19 with dictionary", _message_sizes(messages, alternating)  # type: ignore[arg-type]
+    if len(messages) > 1 and (by_odd := zstd_with_dictionary(messages[1::2])) and (by_even := zstd_with_dictionary(messages[::2])):
+        yield "zstd -19 with dictionary", _message_sizes(messages, [(by_odd, by_even)[index % 2] for index in range(len(messages))])
     for mode, codec in codecs.items():
         yield mode, _message_sizes(messages, [codec.compress] * len(messages), codec.decompress)  # a bare form goes here
 
