@@ -17,12 +17,15 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 
+from lmac import _core  # noqa: E402
 from lmac.lab import cli  # noqa: E402
 from lmac.lab.architecture import SIZES, Architecture  # noqa: E402
+from lmac.lab.data import Source  # noqa: E402
 from lmac.lab.export import read  # noqa: E402
+from lmac.lab.model import ExactTransformer  # noqa: E402
 from lmac.lab.report import Report  # noqa: E402
 from lmac.lab.settings import Settings  # noqa: E402
-from lmac.lab.train import Progress, Training  # noqa: E402
+from lmac.lab.train import Progress, Training, validation_bits  # noqa: E402
 from lmac.lab.train_command import worth_compiling  # noqa: E402
 from lmac.progress import CLEAR_LINE  # noqa: E402
 
@@ -210,6 +213,17 @@ def test_the_learning_rate_rises_to_its_full_height_in_a_tenth_of_the_steps_and_
     assert rates[0] == pytest.approx(1 / 5)
     assert max(rates) == pytest.approx(rates[4]) == pytest.approx(46 / 50)
     assert rates[-1] == pytest.approx(1 / 50)
+
+
+@pytest.mark.parametrize("whole_documents", [False, True])
+def test_the_executor_and_the_network_validate_alike(whole_documents: bool) -> None:
+    tensors, architecture = read(TINY_MODEL)
+    model = ExactTransformer(architecture)
+    model.set_tensors(tensors)
+    source = Source.of("text", [bytes(range(n % 256)) * 3 for n in range(1, 300, 20)])
+    executor = _core.Executor(_core.Model(TINY_MODEL.read_bytes()))
+    bits = [validation_bits(each, [source], torch.device("cpu"), whole_documents) for each in (model, executor)]
+    assert bits[0] == pytest.approx(bits[1], abs=1e-5)
 
 
 def test_sizes_are_in_order_of_their_cost() -> None:

@@ -34,12 +34,23 @@ Tensors = Mapping[str, NDArray[np.generic]]
 
 
 def export(tensors: Tensors, architecture: Architecture, path: Path) -> None:
-    """Proves that every sum is exact and masked positions do not count, then writes the model file.
+    """Writes the model file; what was there before stays whole until the new one is."""
+    write(model_file(tensors, architecture), path)
+
+
+def write(model: bytes, path: Path) -> None:
+    """Replaces a file at once."""
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_bytes(model)
+    temporary.replace(path)
+
+
+def model_file(tensors: Tensors, architecture: Architecture) -> bytes:
+    """Proves that every sum is exact and masked positions do not count, then builds the model file.
 
     Args:
         tensors: Integer tensors by name (section 3).
         architecture: Of the model.
-        path: The ``.onnx`` file to write.
 
     Raises:
         ValueError: A sum of products could leave the exact range, or masked positions could count.
@@ -51,9 +62,8 @@ def export(tensors: Tensors, architecture: Architecture, path: Path) -> None:
     metadata = {"lmac.architecture": architecture.to_json(), "lmac.known_answer": _known_answer(tensors, architecture)}
     helper.set_model_props(model, metadata)
     onnx.checker.check_model(model)
-    temporary = path.with_name(path.name + ".new")  # what was there stays whole until the new file is
-    temporary.write_bytes(model.SerializeToString(deterministic=True))
-    temporary.replace(path)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
 
 
 def read(source: str | Path) -> tuple[dict[str, NDArray[np.generic]], Architecture]:

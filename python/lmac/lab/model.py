@@ -201,8 +201,7 @@ class ExactTransformer(nn.Module):
 
     def loss(self, symbols: Tensor, targets: Tensor) -> Tensor:
         """Mean surprisal of ``targets`` (batch, steps) in bits per symbol."""
-        logits = self(symbols) * (math.log(2) / 2**LOGIT)
-        return functional.cross_entropy(logits.flatten(0, 1), targets.flatten()) / math.log(2)
+        return bits_per_symbol(self(symbols), targets)
 
     @torch.no_grad()
     def tensors(self) -> dict[str, NDArray[np.generic]]:
@@ -246,6 +245,12 @@ class ExactTransformer(nn.Module):
         if self.architecture.contexts:
             linears["context"] = self.context
         return linears
+
+
+def bits_per_symbol(logits: Tensor, targets: Tensor) -> Tensor:
+    """Mean surprisal of ``targets`` (batch, steps), those of -100 left out; ``logits`` (batch, steps, alphabet) in 1/16 bit."""
+    scaled = logits * (math.log(2) / 2**LOGIT)
+    return functional.cross_entropy(scaled.flatten(0, 1), targets.flatten()) / math.log(2)
 
 
 def _array(x: Tensor, dtype: type[np.generic]) -> NDArray[np.generic]:

@@ -12,17 +12,20 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from .._core import Executor, Model
 from .architecture import Architecture
 from .data import IGNORED, Sampler, Source, pieces, shifted
-from .export import export
-from .model import ExactTransformer, exact
+from .export import model_file, write
+from .model import ExactTransformer, bits_per_symbol, exact
 from .muon import Muon
 from .pictures import draw_curve
 from .report import Report
@@ -163,10 +166,19 @@ def _optimizers(model: ExactTransformer, settings: Settings) -> list[torch.optim
 
 VALIDATION_STEPS = 1024  # symbols of a piece
 VALIDATION_BYTES = 128 * VALIDATION_STEPS  # of each source, spread evenly
+VALIDATION_SHARE = 0.2  # of the time, at most
 
 
-def validation_bits(model: ExactTransformer, sources: Sequence[Source], device: torch.device, whole_documents: bool = False) -> float:
-    """Exact bits per byte over held-out text, in independent pieces; with ``whole_documents``, of the beginnings of documents."""
+def validation_bits(model: ExactTransformer | Executor, sources: Sequence[Source], device: torch.device, whole_documents: bool = False) -> float:
+    """Exact bits per byte over held-out text, in independent pieces.
+
+    Args:
+        model: The network, or the native executor of its file: the same numbers, tens of times faster.
+        sources: Held-out text.
+        device: Of the network.
+        whole_documents: Whether a piece is the beginning of a document, or the text is cut every 1,024 bytes.
+    """
+    measure = partial(_executor_bits, model) if isinstance(model, Executor) else partial(_network_bits, model, device)
     total, count = 0.0, 0
     for source in sources:
         texts = pieces(source, VALIDATION_STEPS, whole_documents)
@@ -174,13 +186,23 @@ def validation_bits(model: ExactTransformer, sources: Sequence[Source], device: 
         lengths = (texts != IGNORED).sum(1)
         order = lengths.argsort()  # short ones together
         for batch, longest in zip(torch.split(texts[order], 4), torch.split(lengths[order], 4), strict=True):
-            targets = batch[:, : int(longest.max())].to(device)
-            with exact():
-                total += model.loss(shifted(targets, model.architecture.alphabet_size), targets).item() * int(longest.sum())
+            total += measure(batch[:, : int(longest.max())]) * int(longest.sum())
             count += int(longest.sum())
     if count == 0:
         raise ValueError("there is no text to validate with")
     return total / count
+
+
+def _network_bits(model: ExactTransformer, device: torch.device, targets: Tensor) -> float:
+    targets = targets.to(device)
+    with exact():
+        return float(model.loss(shifted(targets, model.architecture.alphabet_size), targets))
+
+
+def _executor_bits(executor: Executor, targets: Tensor) -> float:
+    executor.start(len(targets))
+    logits = np.array(executor.advance(shifted(targets, executor.alphabet_size).numpy()), np.float32)
+    return float(bits_per_symbol(torch.from_numpy(logits), targets))
 
 
 def train(run: Training, sampler: Sampler, held_out: Sequence[Source], output: Path, report: Report) -> bool:
@@ -195,7 +217,7 @@ def train(run: Training, sampler: Sampler, held_out: Sequence[Source], output: P
     """
     settings, progress = run.settings, run.progress
     interval = 1 / settings.validations
-    due = run.done_share() + interval
+    due, due_seconds = run.done_share() + interval, 0.0
     began, recent = time.monotonic() - progress.seconds, []
     with interruptible() as interrupted:
         while run.done_share() < 1 and progress.worse < settings.patience and not interrupted:
@@ -205,19 +227,24 @@ def train(run: Training, sampler: Sampler, held_out: Sequence[Source], output: P
             progress.seconds = time.monotonic() - began
             if report.due():
                 report.step(progress, run.done_share(), float(torch.stack(recent).mean()))
-            if interrupted or run.done_share() >= min(1.0, due - 1e-9):
-                due += interval
+            share = run.done_share()
+            if interrupted or share == 1 or (share >= due - 1e-9 and progress.seconds >= due_seconds):
                 validate(run, held_out, output, report, float(torch.stack(recent).mean()))
-                progress.seconds, recent = time.monotonic() - began, []
+                spent, progress.seconds, recent = progress.seconds, time.monotonic() - began, []
+                due, due_seconds = due + interval, progress.seconds + (progress.seconds - spent) / VALIDATION_SHARE
     report.end(run.progress, run.done_share(), bool(interrupted), output)
     return bool(interrupted)
 
 
 def validate(run: Training, held_out: Sequence[Source], output: Path, report: Report, training_bits: float) -> None:
     """Measures the model, writes its file if it is the best so far, and keeps the state and the curve."""
-    improved = run.progress.record(training_bits, validation_bits(run.model, held_out, run.device, run.settings.messages))
+    file = model_file(run.model.tensors(), run.model.architecture)
+    bits = validation_bits(Executor(Model(file)), held_out, run.device, run.settings.messages)
+    improved = run.progress.record(training_bits, bits)
     if improved:
-        export(run.model.tensors(), run.model.architecture, output)
+        write(file, output)
+    elif run.progress.step <= run.warmup_steps:
+        run.progress.worse = 0  # which says nothing yet
     report.validation(run.progress, improved)
     draw_curve(run.progress.curve, output.with_suffix(".svg"))
     run.save(checkpoint_path(output))
