@@ -35,5 +35,5 @@ PASSES = 8  # through the text, unless the minutes are over before
 
 #: Differences from :class:`Settings`, later ones winning over earlier ones; docs/training.md has the measurements.
 ON_CUDA = {"batch": 128, "sample_steps": 512}
-FOR_FINE_TUNING = {"batch": 16, "matrix_rate": 1e-3, "other_rate": 1e-3, "table_rate": 1e-1, "warmup_steps": 20}
+FOR_FINE_TUNING = {"batch": 16, "matrix_rate": 1e-3, "other_rate": 1e-3, "warmup_steps": 20}
 FOR_MESSAGES = {"start_share": 0.8}
