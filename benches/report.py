@@ -164,7 +164,7 @@ def start_table() -> list[str]:
         return 1 / rate(work)
 
     ratio = seconds(program) / seconds([sys.executable, "-c", "import numpy"])
-    return ["| start | time over that of `python -c \"import numpy\"` |", "|---|---|", f"| `lmac` on 100 bytes | {ratio:.2f} |"]
+    return ['| start | time over that of `python -c "import numpy"` |', "|---|---|", f"| `lmac` on 100 bytes | {ratio:.2f} |"]
 
 
 if __name__ == "__main__":

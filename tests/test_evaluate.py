@@ -80,9 +80,11 @@ def test_messages_are_compressed_one_by_one(tmp_path: Path, capsys: pytest.Captu
     (tmp_path / "lines").write_bytes(b"\n".join(texts))
     assert cli.main(["eval", "--messages", str(tmp_path / "lines"), *TINY, "--csv"]) == 0
     sizes = [frame_len(text, adaptive=True) for text in texts]
-    record = capsys.readouterr().out.splitlines()[-1]
+    *_, framed, bare = capsys.readouterr().out.splitlines()
     share = sum(size / len(text) for size, text in zip(sizes, texts, strict=True)) / 4
-    assert record == f"lmac,154,{sum(sizes)},{share:.5f}"
+    assert framed == f"lmac,154,{sum(sizes)},{share:.5f}"
+    blobs = lmac.Codec(TINY_MODEL.read_bytes()).compress_many(texts, bare=True)
+    assert bare.startswith(f"lmac bare,154,{sum(map(len, blobs))},")
 
 
 def test_a_dictionary_of_the_other_half_helps_zstd() -> None:
@@ -99,6 +101,9 @@ def test_a_codec_that_does_not_restore_is_an_error() -> None:
     class Broken(lmac.Codec):
         def decompress(self, *arguments: object, **options: object) -> bytes:
             return b"other"
+
+        def decompress_many(self, *arguments: object, **options: object) -> list[bytes]:
+            return [b"other"]
 
     broken = {"lmac": Broken(TINY_MODEL.read_bytes())}
     with pytest.raises(ValueError, match="not restored"):

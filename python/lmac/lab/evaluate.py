@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import TextIO
 
@@ -139,20 +141,26 @@ def evaluate_messages(messages: Sequence[bytes], codecs: Mapping[str, Codec], ot
         ValueError: What was restored is not what was compressed.
     """
     for name, compress in others.items():
-        yield name, _message_sizes(messages, [compress] * len(messages))
+        yield name, _message_sizes(messages, lambda: list(map(compress, messages)))  # noqa: B023, called at once
     if len(messages) > 1 and (by_odd := zstd_with_dictionary(messages[1::2])) and (by_even := zstd_with_dictionary(messages[::2])):
-        yield "zstd -19 with dictionary", _message_sizes(messages, [(by_odd, by_even)[index % 2] for index in range(len(messages))])
+        alternating = list(zip(cycle((by_odd, by_even)), messages, strict=False))
+        yield "zstd -19 with dictionary", _message_sizes(messages, lambda: [compress(message) for compress, message in alternating])
     for mode, codec in codecs.items():
-        yield mode, _message_sizes(messages, [codec.compress] * len(messages), codec.decompress)  # a bare form goes here
+        for bare in (False, True):
+            compress_all = partial(codec.compress_many, messages, bare=bare)
+            decompress_all = partial(codec.decompress_many, bare=bare)
+            yield f"{mode} bare" if bare else mode, _message_sizes(messages, compress_all, decompress_all)
 
 
-def _message_sizes(messages: Sequence[bytes], compressors: Sequence[Compress], decompress: Compress | None = None) -> MessageSizes:
+def _message_sizes(
+    messages: Sequence[bytes], compress_all: Callable[[], list[bytes]], decompress_all: Callable[[list[bytes]], list[bytes]] | None = None
+) -> MessageSizes:
     began = time.perf_counter()
-    compressed = [compress(message) for message, compress in zip(messages, compressors, strict=True)]
+    compressed = compress_all()
     seconds = time.perf_counter() - began
-    if decompress and list(map(decompress, compressed)) != list(messages):
+    if decompress_all and decompress_all(compressed) != list(messages):
         raise ValueError("a message was not restored")
-    shares = [len(frame) / len(message) for frame, message in zip(compressed, messages, strict=True)]
+    shares = [len(blob) / len(message) for blob, message in zip(compressed, messages, strict=True)]
     return MessageSizes(sum(map(len, compressed)), sum(shares) / len(shares), seconds)
 
 
