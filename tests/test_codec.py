@@ -6,6 +6,8 @@ import array
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 from typing import Any
 
@@ -277,3 +279,19 @@ def test_the_native_loop_notices_ctrl_c(tiny_model: bytes, tiny_text: bytes, ada
         codec.compress(tiny_text * 5000)
     timer.join()
     assert codec.decompress(codec.compress(tiny_text)) == tiny_text
+
+
+@needs_default_model
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are not forked here")
+def test_a_forked_process_has_no_threads_and_needs_none() -> None:
+    program = """
+import os, sys, lmac
+codec = lmac.Codec(threads=3)
+frame = codec.compress(b"some text " * 30)
+child = os.fork()
+if child == 0:
+    sys.exit(0 if codec.decompress(frame) == b"some text " * 30 and codec.compress(b"some text " * 30) == frame else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert codec.decompress(frame) == b"some text " * 30
+"""
+    subprocess.run([sys.executable, "-W", "ignore::DeprecationWarning", "-c", program], check=True, timeout=60)

@@ -10,7 +10,7 @@ use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::thread::JoinHandle;
+use std::thread::Thread;
 
 /// How often a thread looks for work before it sleeps: some tenths of a millisecond.
 const WATCHES: u32 = 1 << 13;
@@ -48,7 +48,7 @@ pub(super) struct Team {
 #[derive(Debug)]
 struct Worker {
     mailbox: Arc<Mailbox>,
-    thread: Option<JoinHandle<()>>,
+    thread: Thread,
 }
 
 /// On cache lines of its own (two: they are fetched in pairs), since two threads watch it.
@@ -176,11 +176,10 @@ impl Worker {
             }),
         });
         let of_thread = mailbox.clone();
-        let thread = std::thread::Builder::new().name("lmac".to_string());
-        Ok(Self {
-            thread: Some(thread.spawn(move || of_thread.serve())?),
-            mailbox,
-        })
+        let builder = std::thread::Builder::new().name("lmac".to_string());
+        let handle = builder.spawn(move || of_thread.serve())?;
+        let thread = handle.thread().clone();
+        Ok(Self { mailbox, thread })
     }
 
     /// Offers a share to a worker that has none.
@@ -211,18 +210,16 @@ impl Worker {
 
     fn send(&self, message: u8) {
         let previous = self.mailbox.state.swap(message, Ordering::AcqRel);
-        if let (state::ASLEEP, Some(thread)) = (previous, &self.thread) {
-            thread.thread().unpark();
+        if previous == state::ASLEEP {
+            self.thread.unpark();
         }
     }
 }
 
 impl Drop for Worker {
+    /// Does not wait for the end: in a forked process, where there is no thread, that would take for ever.
     fn drop(&mut self) {
         self.send(state::OVER);
-        if let Some(thread) = self.thread.take() {
-            drop(thread.join()); // its panics were reported when they happened
-        }
     }
 }
 
