@@ -78,9 +78,9 @@ def test_rm_removes_nothing_when_anything_fails(source: Path, tiny_text: bytes) 
 
 
 def test_a_file_that_changes_meanwhile_is_kept_and_its_frame_is_not(source: Path, tiny_text: bytes) -> None:
-    source.write_bytes(tiny_text * 20)
+    source.write_bytes(tiny_text * 30)
     with subprocess.Popen([*LMAC, *SLOW, "--rm", source], stderr=subprocess.PIPE) as process:
-        time.sleep(1.5)
+        wait_for_temporary(source.parent)
         with source.open("ab") as file:
             file.write(b"one more line")
         _, stderr = process.communicate(timeout=60)
@@ -351,15 +351,16 @@ def test_a_terminal_is_neither_source_nor_target_of_compressed_data(source: Path
     assert b"is not written to a terminal" in terminal.shown
 
 
-def test_progress_shows_share_speed_bits_and_time(source: Path) -> None:
-    shown = Terminal(*SLOW, "--block-len", 500, source).shown
+def test_progress_shows_share_speed_bits_and_time(source: Path, tiny_text: bytes) -> None:
+    source.write_bytes(tiny_text * 8)
+    shown = Terminal(*SLOW, "--block-len", 2000, source).shown
     for words in (b" % ", b" kB/s ", b" bits per byte ", b" s left"):
         assert words in shown
     shown = Terminal("-d", "-f", *SLOW, source.with_name("text.lmac")).shown
     for words in (b" % ", b" kB/s ", b" bits per byte ", b" s left"):
         assert words in shown
     done = Terminal("--no-progress", "-f", *SLOW, source).shown
-    assert done.startswith(f"{source}: 3000 bytes, compressed ".encode())
+    assert done.startswith(f"{source}: {8 * len(tiny_text)} bytes, compressed ".encode())
     assert done.count(b"\n") == 1
     assert Terminal("-q", "-f", *SLOW, source).shown == b""
     assert b" kB/s" in run("--progress", "-f", *SLOW, source).stderr
