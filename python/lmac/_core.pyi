@@ -25,7 +25,9 @@ __all__ = [
     "PredictorError",
     "__version__",
     "compress",
+    "compress_many",
     "decompress",
+    "decompress_many",
     "inspect",
 ]
 
