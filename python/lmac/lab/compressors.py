@@ -19,8 +19,12 @@ PPMD_ORDER, PPMD_MEMORY_BYTES = 16, 1 << 28
 DICTIONARY_BYTES = 64 << 10
 
 
-def available() -> tuple[dict[str, Compress], list[str]]:
-    """The compressors at hand by name, and the names of those that are missing."""
+def available(*, programs: bool = True) -> tuple[dict[str, Compress], list[str]]:
+    """The compressors at hand by name, and the names of those that are missing.
+
+    Args:
+        programs: Whether a program may stand in for a package; starting one for each of thousands of messages takes an hour.
+    """
     found: dict[str, Compress] = {
         "gzip -9": lambda data: gzip.compress(data, 9),
         "xz -9e": _xz,
@@ -29,7 +33,7 @@ def available() -> tuple[dict[str, Compress], list[str]]:
     for name, (package, call, command) in OPTIONAL.items():
         if module := _imported(package):
             found[name] = call(module)
-        elif command and shutil.which(command[0]):
+        elif programs and command and shutil.which(command[0]):
             found[name] = _program(command)
         else:
             missing.append(name)

@@ -24,7 +24,7 @@ def run_eval(options: argparse.Namespace) -> None:
     """
     if options.picture:
         from .pictures import draw_bars  # before the work, in case Matplotlib is missing
-    others, missing = compressors.available()
+    others, missing = compressors.available(programs=not options.messages)
     if missing:
         print(f"not installed, so left out: {', '.join(missing)} (pip install zstandard brotli bzip3 pyppmd)", file=sys.stderr)
     codecs = codecs_of(options)
