@@ -58,6 +58,22 @@ impl Settings {
             Mode::Adaptive => ADAPTIVE_BLOCK_LEN,
         })
     }
+
+    /// The header of a frame with these settings.
+    pub(crate) fn frame_header(
+        &self,
+        predictor: &dyn Predictor,
+        content_size: Option<u64>,
+        single_block: bool,
+    ) -> FrameHeader {
+        FrameHeader {
+            model_id: abbreviate(predictor.model_id()),
+            content_size,
+            mode: self.mode,
+            lane_len: self.lane_len,
+            single_block,
+        }
+    }
 }
 
 /// Compresses `data` to one frame.
@@ -76,13 +92,8 @@ pub fn compress(
     settings.check()?;
     let block_len = settings.block_len();
     let single_block = data.len() <= block_len;
-    let header = FrameHeader {
-        model_id: abbreviate(predictor.model_id()),
-        content_size: (!single_block).then_some(data.len() as u64),
-        mode: settings.mode,
-        lane_len: settings.lane_len,
-        single_block,
-    };
+    let content_size = (!single_block).then_some(data.len() as u64);
+    let header = settings.frame_header(predictor, content_size, single_block);
     let mut output = Vec::new();
     header.write(&mut output);
     let mut done = 0;
@@ -161,8 +172,13 @@ pub fn compress_block(
     Ok(())
 }
 
-/// Appends a block whose symbols are coded, or that is stored.
-fn write_block(content: &[u8], coded: Option<&Coded<Vec<u8>>>, mode: Mode, output: &mut Vec<u8>) {
+/// Appends a block whose symbols are coded, or that is stored; `content` must not be empty.
+pub(crate) fn write_block(
+    content: &[u8],
+    coded: Option<&Coded<Vec<u8>>>,
+    mode: Mode,
+    output: &mut Vec<u8>,
+) {
     let (payload, bytes) = match coded {
         None => (Payload::Stored, content),
         Some(Coded { bytes, has_network }) => {
@@ -177,26 +193,6 @@ fn write_block(content: &[u8], coded: Option<&Coded<Vec<u8>>>, mode: Mode, outpu
     };
     header.write(mode, output);
     output.extend_from_slice(bytes);
-}
-
-/// The frame of content that is one block, coded already or to be stored; not empty.
-pub(crate) fn single_block_frame(
-    content: &[u8],
-    coded: Option<&Coded<Vec<u8>>>,
-    predictor: &dyn Predictor,
-    settings: &Settings,
-) -> Vec<u8> {
-    let header = FrameHeader {
-        model_id: abbreviate(predictor.model_id()),
-        content_size: None,
-        mode: settings.mode,
-        lane_len: settings.lane_len,
-        single_block: true,
-    };
-    let mut frame = Vec::new();
-    header.write(&mut frame);
-    write_block(content, coded, settings.mode, &mut frame);
-    frame
 }
 
 /// Restores the content of a block and checks it.
@@ -229,7 +225,8 @@ pub fn decompress_block(
     Ok(content)
 }
 
-fn report(done: u64, progress: &mut Progress<'_>) -> Result<()> {
+/// Tells how much is done; an error if that is to be all.
+pub(crate) fn report(done: u64, progress: &mut Progress<'_>) -> Result<()> {
     if progress(done) {
         Ok(())
     } else {

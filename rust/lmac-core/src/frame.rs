@@ -320,7 +320,8 @@ impl<'a> Cursor<'a> {
         self.position == self.data.len()
     }
 
-    fn rest(&self) -> &'a [u8] {
+    /// All bytes that were not taken.
+    pub(crate) fn rest(&self) -> &'a [u8] {
         &self.data[self.position..]
     }
 

@@ -12,7 +12,7 @@ use crate::adaptive::Mixture;
 use crate::block::{ALPHABET_SIZE, Coded, Place, Progress, SHORT, check_alphabet};
 use crate::codec::{self, Settings};
 use crate::error::{Error, Result};
-use crate::frame::{Cursor, MAX_BLOCK_LEN, Mode, STATIC_LANE_LEN, write_varint};
+use crate::frame::{Cursor, FrameHeader, MAX_BLOCK_LEN, Mode, write_varint};
 use crate::frame_reader::FrameReader;
 use crate::frequency::FrequencyTable;
 use crate::lanes::Lanes;
@@ -64,29 +64,35 @@ pub fn compress_many(
             "a record in the bare form has at most 2^24 bytes; use frames",
         ));
     }
+    let header = settings.frame_header(predictor, None, true);
     let mut blobs = vec![Vec::new(); records.len()];
     let mut done = 0;
-    let (batched, single) = divide(records.len(), |index| {
+    let (batched, single): (Vec<usize>, Vec<usize>) = (0..records.len()).partition(|&index| {
         let len = records[index].len();
-        len > 0 && (form == Form::Bare || is_one_lane(len, settings))
+        len > 0 && (form == Form::Bare || is_one_lane(len, &header, settings))
     });
     for batch in batches(batched, ENCODER_BATCH, |index| records[index].len()) {
         let contents: Vec<&[u8]> = batch.iter().map(|&index| records[index]).collect();
         let payloads = encode(&contents, settings.mode, predictor)?;
         for (&index, payload) in batch.iter().zip(payloads) {
-            blobs[index] = match form {
+            let (record, blob) = (records[index], &mut blobs[index]);
+            match form {
                 Form::Frame => {
+                    header.write(blob);
                     let coded = payload.map(Coded::with_network);
-                    codec::single_block_frame(records[index], coded.as_ref(), predictor, settings)
+                    codec::write_block(record, coded.as_ref(), header.mode, blob);
                 }
-                Form::Bare => bare(records[index], payload.as_deref()),
-            };
+                Form::Bare => {
+                    write_varint(record.len() as u64, blob);
+                    blob.extend_from_slice(payload.as_deref().unwrap_or(record));
+                }
+            }
         }
         done += contents
             .iter()
             .map(|content| content.len() as u64)
             .sum::<u64>();
-        report(done, progress)?;
+        codec::report(done, progress)?;
     }
     for index in single.into_iter().filter(|_| form == Form::Frame) {
         let mut add = |single_done| progress(done + single_done);
@@ -115,39 +121,42 @@ pub fn decompress_many(
 ) -> Result<Vec<Vec<u8>>> {
     check_alphabet(predictor)?;
     let mut room = Room::new(max_output);
-    let mut sources = Vec::with_capacity(blobs.len());
+    let mut records = vec![Vec::new(); blobs.len()];
+    let (mut coded, mut whole) = (Vec::new(), Vec::new());
     for (index, blob) in blobs.iter().enumerate() {
         let source = match form {
             Form::Frame => Source::of_frame(blob, predictor),
             Form::Bare => Source::of_bare(blob, mode),
         };
-        let source = source.map_err(|error| error.in_record(index))?;
-        room.take(source.content_len())?;
-        sources.push(source);
+        match source.map_err(|error| error.in_record(index))? {
+            Source::Coded(block) => {
+                room.take(block.content_len)?;
+                coded.push((index, block));
+            }
+            Source::Stored(content) => {
+                room.take(content.len())?;
+                records[index] = content.to_vec();
+            }
+            Source::Whole => whole.push(index),
+        }
     }
-    let mut records = vec![Vec::new(); blobs.len()];
-    let mut done = 0;
-    let is_coded = |index: usize| matches!(sources[index], Source::Coded(_));
-    let (batched, single) = divide(blobs.len(), is_coded);
-    for batch in batches(batched, DECODER_BATCH, |index| sources[index].content_len()) {
-        for (index, content) in decode(&batch, &sources, predictor)? {
+    let mut done = records.iter().map(|record| record.len() as u64).sum();
+    let order = batches((0..coded.len()).collect(), DECODER_BATCH, |at| {
+        coded[at].1.content_len
+    });
+    for batch in order {
+        let batch: Vec<&(usize, Block<'_>)> = batch.into_iter().map(|at| &coded[at]).collect();
+        for (content, &&(index, _)) in decode(&batch, predictor)?.into_iter().zip(&batch) {
             done += content.len() as u64;
             records[index] = content;
         }
-        report(done, progress)?;
+        codec::report(done, progress)?;
     }
-    for index in single {
-        records[index] = match &sources[index] {
-            Source::Whole(blob) => {
-                let mut add = |single_done| progress(done + single_done);
-                let content = codec::decompress(blob, predictor, room.left, &mut add);
-                let content = content.map_err(|error| error.in_record(index))?;
-                room.take(content.len())?;
-                content
-            }
-            Source::Stored(content) => content.to_vec(),
-            Source::Coded(_) => continue,
-        };
+    for index in whole {
+        let mut add = |single_done| progress(done + single_done);
+        let content = codec::decompress(blobs[index], predictor, room.left, &mut add);
+        records[index] = content.map_err(|error| error.in_record(index))?;
+        room.take(records[index].len())?;
         done += records[index].len() as u64;
     }
     Ok(records)
@@ -180,7 +189,7 @@ enum Source<'a> {
     /// The content itself.
     Stored(&'a [u8]),
     /// Any other frames.
-    Whole(&'a [u8]),
+    Whole,
 }
 
 struct Block<'a> {
@@ -198,7 +207,7 @@ impl<'a> Source<'a> {
         }
         let mut cursor = Cursor::new(blob);
         let content_len = cursor.take_len("a bare record")?;
-        let payload = cursor.take(blob.len() - cursor.position(), "a bare record")?;
+        let payload = cursor.rest();
         match content_len {
             Some(len) if len == payload.len() && len > 0 => Ok(Self::Stored(payload)),
             Some(content_len) if (1..content_len).contains(&payload.len()) => {
@@ -222,7 +231,7 @@ impl<'a> Source<'a> {
         frame.header().check_model(predictor.model_id())?;
         let (mode, is_single) = (frame.header().mode, frame.header().single_block);
         let block = frame.next_block(&mut cursor)?.filter(|_| is_single);
-        let payload = cursor.take(blob.len() - cursor.position(), "a frame")?;
+        let payload = cursor.rest();
         Ok(match block {
             Some(block)
                 if block.is_one_lane_of_network()
@@ -236,41 +245,16 @@ impl<'a> Source<'a> {
                     checksum: Some(block.content_checksum()),
                 })
             }
-            _ => Self::Whole(blob),
+            _ => Self::Whole,
         })
     }
-
-    /// Length of the content, as far as it is known.
-    fn content_len(&self) -> usize {
-        match self {
-            Self::Coded(block) => block.content_len,
-            Self::Stored(content) => content.len(),
-            Self::Whole(_) => 0,
-        }
-    }
-}
-
-/// The bare form of a record that is not empty.
-fn bare(content: &[u8], payload: Option<&[u8]>) -> Vec<u8> {
-    let mut blob = Vec::new();
-    write_varint(content.len() as u64, &mut blob);
-    blob.extend_from_slice(payload.unwrap_or(content));
-    blob
 }
 
 /// Whether `codec::compress` makes one block of one lane of this content, with the network.
-fn is_one_lane(content_len: usize, settings: &Settings) -> bool {
-    let lane_len = settings.lane_len.unwrap_or(STATIC_LANE_LEN);
-    let most = match settings.mode {
-        Mode::Static => lane_len,
-        Mode::Adaptive => settings.lane_len.unwrap_or(SHORT).min(SHORT),
-    };
-    content_len <= most.min(settings.block_len())
-}
-
-/// The indices below `count` that go into batches, and the others.
-fn divide(count: usize, is_batched: impl Fn(usize) -> bool) -> (Vec<usize>, Vec<usize>) {
-    (0..count).partition(|&index| is_batched(index))
+fn is_one_lane(content_len: usize, header: &FrameHeader, settings: &Settings) -> bool {
+    let is_sure_of_network = header.mode == Mode::Static || content_len <= SHORT;
+    let is_one_block = content_len <= settings.block_len();
+    is_one_block && is_sure_of_network && header.lanes(content_len).count() == 1
 }
 
 /// Batches of indices whose lengths are alike: at least three quarters of the longest.
@@ -330,45 +314,30 @@ fn encode(
         .collect())
 }
 
-/// The contents of a batch of `Source::Coded`, with their indices.
-fn decode(
-    batch: &[usize],
-    sources: &[Source<'_>],
-    predictor: &mut dyn Predictor,
-) -> Result<Vec<(usize, Vec<u8>)>> {
-    let lanes: Vec<(usize, &Block<'_>)> = batch
+/// The contents of a batch of blocks, given with their indices.
+fn decode(blocks: &[&(usize, Block<'_>)], predictor: &mut dyn Predictor) -> Result<Vec<Vec<u8>>> {
+    let lens = blocks.iter().map(|(_, block)| block.content_len);
+    let steps = lens.max().unwrap_or(0);
+    let mut batch = Batch::start(blocks.len(), 1, predictor)?;
+    let mut decoders: Vec<RangeDecoder<'_>> = blocks
         .iter()
-        .filter_map(|&index| match &sources[index] {
-            Source::Coded(block) => Some((index, block)),
-            _ => None,
-        })
+        .map(|(_, block)| RangeDecoder::new(block.payload))
         .collect();
-    let steps = lanes
+    let mut mixtures: Vec<_> = blocks
         .iter()
-        .map(|(_, block)| block.content_len)
-        .max()
-        .unwrap_or(0);
-    let mut scorer = Batch::start(lanes.len(), 1, predictor)?;
-    let mut decoders: Vec<_> = lanes
-        .iter()
-        .map(|(_, block)| {
-            (
-                RangeDecoder::new(block.payload),
-                mixture(block.mode, block.content_len),
-            )
-        })
+        .map(|(_, block)| mixture(block.mode, block.content_len))
         .collect();
-    let mut contents: Vec<Vec<u8>> = vec![Vec::new(); lanes.len()];
+    let mut contents: Vec<Vec<u8>> = vec![Vec::new(); blocks.len()];
     let mut table = FrequencyTable::new(ALPHABET_SIZE);
     for step in 0..steps {
-        let known: Vec<&[u8]> = contents.iter().map(Vec::as_slice).collect();
-        scorer.score(step, steps, &known)?;
-        for (lane, (decoder, mixture)) in decoders.iter_mut().enumerate() {
-            let (index, block) = lanes[lane];
+        batch.score(step, steps, &contents)?;
+        let coders = decoders.iter_mut().zip(&mut mixtures);
+        for (lane, (decoder, mixture)) in coders.enumerate() {
+            let (index, block) = blocks[lane];
             if step >= block.content_len {
                 continue;
             }
-            table.set_logits(scorer.logits(lane).next().unwrap_or_default());
+            table.set_logits(batch.logits(lane).next().unwrap_or_default());
             let symbol = match mixture {
                 None => {
                     let (symbol, slot) = table.symbol_at(decoder.target());
@@ -376,22 +345,23 @@ fn decode(
                 }
                 Some(mixture) => mixture.decode(0, Some(&table), decoder),
             };
-            contents[lane].push(symbol.map_err(|error| block.corrupted(error.reason(), index))?);
+            let symbol = symbol.map_err(|error| block.corrupted(error.reason(), *index))?;
+            contents[lane].push(symbol);
         }
     }
-    for ((decoder, _), (content, &(index, block))) in
-        decoders.iter().zip(contents.iter().zip(&lanes))
+    for ((index, block), (decoder, content)) in
+        blocks.iter().zip(decoders.into_iter().zip(&contents))
     {
-        let end = decoder.clone().finish();
-        end.map_err(|error| block.corrupted(error.reason(), index))?;
+        let end = decoder.finish();
+        end.map_err(|error| block.corrupted(error.reason(), *index))?;
         if block
             .checksum
             .is_some_and(|checksum| checksum != crc32fast::hash(content))
         {
-            return Err(block.corrupted("its checksum does not match", index));
+            return Err(block.corrupted("its checksum does not match", *index));
         }
     }
-    Ok(batch.iter().copied().zip(contents).collect())
+    Ok(contents)
 }
 
 impl Block<'_> {
@@ -437,7 +407,12 @@ impl<'a> Batch<'a> {
 
     /// Computes the logits of the steps from `first_step` to at most `end`, given the contents before
     /// each of them; a content that has ended goes on with zeros, which nobody asks about.
-    fn score(&mut self, first_step: usize, end: usize, contents: &[&[u8]]) -> Result<()> {
+    fn score(
+        &mut self,
+        first_step: usize,
+        end: usize,
+        contents: &[impl AsRef<[u8]>],
+    ) -> Result<()> {
         self.steps = self.steps_per_call.min(end - first_step);
         let rows = self.lanes * self.steps;
         let lanes = self.symbols[..rows].chunks_exact_mut(self.steps);
@@ -445,7 +420,7 @@ impl<'a> Batch<'a> {
             for (symbol, step) in symbols.iter_mut().zip(first_step..) {
                 *symbol = match step.checked_sub(1) {
                     None => ALPHABET_SIZE as u16, // begins a context
-                    Some(previous) => content.get(previous).copied().unwrap_or(0).into(),
+                    Some(previous) => content.as_ref().get(previous).copied().unwrap_or(0).into(),
                 };
             }
         }
@@ -458,13 +433,5 @@ impl<'a> Batch<'a> {
     fn logits(&self, lane: usize) -> impl Iterator<Item = &[i16]> {
         let len = self.steps * ALPHABET_SIZE;
         self.logits[lane * len..][..len].chunks_exact(ALPHABET_SIZE)
-    }
-}
-
-fn report(done: u64, progress: &mut Progress<'_>) -> Result<()> {
-    if progress(done) {
-        Ok(())
-    } else {
-        Err(Error::Interrupted)
     }
 }

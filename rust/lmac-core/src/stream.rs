@@ -12,7 +12,7 @@
 use crate::block::Progress;
 use crate::codec::{Settings, compress_block};
 use crate::error::{Error, Result};
-use crate::frame::{BlockHeader, Cursor, FrameHeader, abbreviate};
+use crate::frame::{BlockHeader, Cursor, FrameHeader};
 use crate::frame_reader::{Block, FrameReader};
 use crate::predictor::Predictor;
 
@@ -173,13 +173,10 @@ impl Compressor {
         output: &mut Vec<u8>,
     ) -> &FrameHeader {
         self.header.get_or_insert_with(|| {
-            let header = FrameHeader {
-                model_id: abbreviate(predictor.model_id()),
-                content_size: self.pledged.filter(|_| !single_block),
-                mode: self.settings.mode,
-                lane_len: self.settings.lane_len,
-                single_block,
-            };
+            let content_size = self.pledged.filter(|_| !single_block);
+            let header = self
+                .settings
+                .frame_header(predictor, content_size, single_block);
             header.write(output);
             header
         })

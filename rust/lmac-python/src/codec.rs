@@ -29,11 +29,7 @@ pub fn compress<'py>(
 ) -> PyResult<Bound<'py, PyBytes>> {
     let content = bytes_of(data)?;
     let content = content.as_bytes();
-    let settings = Settings {
-        mode: mode_of(adaptive),
-        block_len,
-        lane_len,
-    };
+    let settings = settings_of(adaptive, block_len, lane_len);
     let frame = run(predictor, progress, |predictor, progress| {
         codec::compress(content, predictor, &settings, progress)
     })?;
@@ -57,8 +53,17 @@ pub fn decompress<'py>(
     Ok(PyBytes::new(data.py(), &content))
 }
 
+/// The settings of keyword arguments.
+pub fn settings_of(adaptive: bool, block_len: Option<usize>, lane_len: Option<usize>) -> Settings {
+    Settings {
+        mode: mode_of(adaptive),
+        block_len,
+        lane_len,
+    }
+}
+
 /// How symbols are coded, by the name of a keyword argument.
-pub fn mode_of(adaptive: bool) -> Mode {
+fn mode_of(adaptive: bool) -> Mode {
     if adaptive {
         Mode::Adaptive
     } else {
@@ -81,11 +86,7 @@ pub fn compress_many<'py>(
 ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
     let records = records.iter().map(bytes_of).collect::<PyResult<Vec<_>>>()?;
     let records: Vec<&[u8]> = records.iter().map(PyBytesMethods::as_bytes).collect();
-    let settings = Settings {
-        mode: mode_of(adaptive),
-        block_len,
-        lane_len,
-    };
+    let settings = settings_of(adaptive, block_len, lane_len);
     let blobs = run(predictor, progress, |predictor, progress| {
         records::compress_many(&records, form_of(bare), predictor, &settings, progress)
     })?;

@@ -2,7 +2,6 @@
 //!
 //! The predictor is an argument of every call, as in the core.
 
-use lmac_core::codec::Settings;
 use lmac_core::frame::Cursor;
 use lmac_core::stream::Flush;
 use lmac_core::{frame_reader, stream};
@@ -11,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::arrays::bytes_of;
-use crate::codec::{FrameInfo, mode_of, run};
+use crate::codec::{FrameInfo, run, settings_of};
 use crate::error::to_py_err;
 
 /// Content in pieces to frames in pieces.
@@ -23,11 +22,7 @@ impl Compressor {
     #[new]
     #[pyo3(signature = (*, adaptive, block_len, lane_len))]
     fn new(adaptive: bool, block_len: Option<usize>, lane_len: Option<usize>) -> PyResult<Self> {
-        let settings = Settings {
-            mode: mode_of(adaptive),
-            block_len,
-            lane_len,
-        };
+        let settings = settings_of(adaptive, block_len, lane_len);
         let compressor = stream::Compressor::new(settings);
         compressor.map(Self).map_err(|error| to_py_err(&error))
     }
