@@ -12,8 +12,6 @@ from .architecture import SIZES, Architecture, Context
 from .eval_command import picture_path, run_eval
 from .settings import DEFAULT_MINUTES, PASSES
 
-SPEEDS = {"small": 160, "medium": 60, "large": 20}  # KB of alice29.txt a second of one core with AVX-512
-
 TRAIN = f"""
 Trains a model on text of your own and writes it as one file, for `lmac --model` and lmac.Codec. It begins as the
 model inside the package, unless another one (--from) or a size (--size) is asked for. The file holds the best state so
@@ -42,9 +40,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _sizes() -> str:
-    lines = [f"  {name:8} {size.multiply_adds() / 1e6:.2f} M multiply-adds per byte, about {SPEEDS[name]} KB/s a core" for name, size in SIZES.items()]
+    lines = [f"  {name:8} {size.multiply_adds() / 1e6:.2f} M multiply-adds per byte" for name, size in SIZES.items()]
     return "\n".join(
-        ["sizes (--size), and how fast a core with AVX-512 compresses with the model alone:", *lines, "  default  as the model inside the package"]
+        [
+            "sizes (--size); the time for a byte, in training and in compressing, goes by its multiply-adds:",
+            *lines,
+            "  default  as the model inside the package",
+        ]
     )
 
 
