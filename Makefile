@@ -50,7 +50,7 @@ bench: install ## measure speed against the machine's; the table goes to benches
 FUZZ_RUNS ?= 1000000
 
 fuzz: ## run every fuzz target FUZZ_RUNS times (needs `cargo install cargo-fuzz`)
-	cd rust && for target in headers decode valid_prefix round_trip; do \
+	cd rust && for target in headers decode valid_prefix round_trip tokens; do \
 	  RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir fuzz --sanitizer none $$target -- -runs=$(FUZZ_RUNS) -max_len=300 -timeout=10 || exit 1; \
 	done
 

@@ -1,11 +1,12 @@
 """Makes tests/golden/*.lmac. Run it again only when the format gets a new version (docs/format.md).
 
-``CONTENTS`` says what the good ones hold; all but the last three are what ``Codec(OrderZero(), ...)`` writes.
+``CONTENTS`` says what the good ones hold; all but the last three are what ``Codec(predictor_of(name), ...)`` writes.
 """
 
 from __future__ import annotations
 
 import random
+import zlib
 from typing import TypedDict
 
 import lmac
@@ -13,6 +14,7 @@ import lmac
 import reference
 from order_zero import OrderZero
 from tiny_model import GOLDEN
+from word_counts import FINGERPRINT, WordCounts
 
 
 class Settings(TypedDict, total=False):
@@ -26,6 +28,9 @@ class Settings(TypedDict, total=False):
 TEXT = b"Peter Piper picked a peck of pickled peppers. A peck of pickled peppers Peter Piper picked. " * 3
 NOISE = random.Random(3).randbytes(100)
 TABLE = b"".join(b"%04d peppers, %03d pecks\n" % (number, number * number % 77) for number in range(200))
+WORDS = "Peter Piper Piper's a an and of peck picked pickled pepper peppers peppery th the then été".split()
+STORY = " ".join(random.Random(4).choices(WORDS, k=100)).encode() + b".\n\nAn apple, pickled peppers"
+ESCAPES = STORY + b' \xe9t\xe9 "Q\xff" \xc3 '
 
 WRITTEN: dict[str, tuple[bytes, Settings]] = {
     "good-empty": (b"", {"adaptive": False}),
@@ -40,15 +45,31 @@ WRITTEN: dict[str, tuple[bytes, Settings]] = {
     "good-adaptive-lanes": (TEXT, {"lane_len": 50}),
     "good-adaptive-blocks": (TEXT + NOISE, {"block_len": 100, "lane_len": 50}),
     "good-adaptive-without-network": (TABLE, {"lane_len": 50}),
+    "good-tokens": (STORY, {"adaptive": False}),
+    "good-tokens-lanes": (STORY, {"adaptive": False, "lane_len": 100}),
+    "good-tokens-escapes": (ESCAPES, {"adaptive": False}),
+    "good-tokens-fingerprint": (STORY, {"adaptive": False}),
+    "good-adaptive-tokens": (STORY, {}),
+    "good-adaptive-tokens-lanes": (STORY, {"lane_len": 50}),
+    "good-adaptive-tokens-escapes": (ESCAPES, {}),
+    "good-adaptive-tokens-fingerprint": (STORY, {}),
+    "good-adaptive-tokens-without-network": (TABLE, {"lane_len": 50}),
 }
 CONTENTS = {name: content for name, (content, _) in WRITTEN.items()}
 CONTENTS |= {"good-concatenated": TEXT + NOISE, "good-unknown-size": TEXT + NOISE, "good-both-modes": TEXT + TEXT}
 
 
+def predictor_of(name: str) -> OrderZero | WordCounts:
+    """A new predictor for a golden frame, good or bad."""
+    if "fingerprint" in name:
+        return WordCounts(fingerprint=FINGERPRINT)
+    return WordCounts() if "tokens" in name else OrderZero()
+
+
 def write(name: str) -> bytes:
     """The frame that lmac writes today for a golden content."""
     content, settings = WRITTEN[name]
-    return lmac.Codec(OrderZero(), **settings).compress(content)
+    return lmac.Codec(predictor_of(name), **settings).compress(content)
 
 
 def good_frames() -> dict[str, bytes]:
@@ -68,7 +89,6 @@ def bad_frames(good: dict[str, bytes]) -> dict[str, bytes]:
     return {
         "bad-magic-number": b"\xac\x4d" + text[2:],
         "bad-version": text[:2] + bytes([descriptor & 0b11111 | 2 << 5]) + text[3:],
-        "bad-reserved-bit": text[:2] + bytes([descriptor | 0b10000]) + text[3:],
         "bad-model": text[:3] + bytes([text[3] ^ 1]) + text[4:],
         "bad-long-varint": one[:6] + b"\x81\x00" + one[7:],
         "bad-content-size": blocks[:6] + bytes([blocks[6] ^ 1]) + blocks[7:],
@@ -83,21 +103,54 @@ def bad_frames(good: dict[str, bytes]) -> dict[str, bytes]:
 def bad_adaptive_frames(frame: bytes) -> dict[str, bytes]:
     """Adaptive frames that break one rule each, made of a good one of a single block."""
     reader = reference.Reader(frame)
-    magic_number, descriptor, model_id = reader.take(2), reader.take(1)[0], reader.take(3)
+    header = reader.take(6)
     content_len, coding, checksum = reader.take_varint(), reader.take_varint(), reader.take(4)
     payload = frame[reader.position :]
 
     def with_block(coding: int, checksum: bytes, payload: bytes) -> bytes:
-        return frame[:6] + varint(content_len) + varint(coding) + checksum + payload
+        return header + varint(content_len) + varint(coding) + checksum + payload
 
     return {
-        "bad-adaptive-reserved-bit": magic_number + bytes([descriptor | 0b10000]) + model_id + frame[6:],
         "bad-adaptive-coding": with_block(1, checksum, b""),
         "bad-adaptive-checksum": with_block(coding, bytes([checksum[0] ^ 1]) + checksum[1:], payload),
         "bad-adaptive-truncated": frame[:-1],
         "bad-adaptive-short-payload": with_block(coding - 2, checksum, payload[:-1]),
         "bad-adaptive-long-payload": with_block(coding + 2, checksum, payload + b"\0"),
     }
+
+
+def bad_fingerprint_frames(frame: bytes) -> dict[str, bytes]:
+    """Frames whose fingerprint breaks one rule each, made of a good one of a single block without one."""
+
+    def with_fingerprint(fingerprint: str) -> bytes:
+        return frame[:2] + bytes([frame[2] | 0b10000]) + frame[3:6] + varint(len(fingerprint)) + fingerprint.encode() + frame[6:]
+
+    return {
+        "bad-fingerprint-empty": with_fingerprint(""),
+        "bad-fingerprint-long": with_fingerprint(FINGERPRINT.ljust(512, "!")),
+        "bad-fingerprint-control-character": with_fingerprint(FINGERPRINT.replace(" ", "\t")),
+        "bad-fingerprint-other": with_fingerprint(FINGERPRINT.replace("1.0", "1.1")),
+        "bad-fingerprint-missing": frame,
+    }
+
+
+def bad_token_frames(good: dict[str, bytes]) -> dict[str, bytes]:
+    """Frames whose tokens break one rule each. All else is right: of the longer payloads, the checksum is that of the content before the excess."""
+    without_prefix = lmac.Codec(WordCounts(prefix=b""), adaptive=False).compress(b"s" + STORY)
+    return {
+        "bad-tokens-beyond-lane": with_content(good["good-tokens"], STORY[:-1]),
+        "bad-tokens-prefix": with_content(good["good-tokens"][:6] + without_prefix[6:], STORY),
+        "bad-tokens-truncated": good["good-tokens"][:-1],
+        "bad-adaptive-tokens-beyond-lane": with_content(good["good-adaptive-tokens"], STORY[:-1]),
+        "bad-adaptive-tokens-truncated": good["good-adaptive-tokens"][:-1],
+    }
+
+
+def with_content(frame: bytes, content: bytes) -> bytes:
+    """A frame of a single block that has the length and the checksum of another content."""
+    reader = reference.Reader(frame)
+    header, _, coding, _ = reader.take(6), reader.take_varint(), reader.take_varint(), reader.take(4)
+    return header + varint(len(content)) + varint(coding) + zlib.crc32(content).to_bytes(4, "little") + frame[reader.position :]
 
 
 def varint(value: int) -> bytes:
@@ -109,6 +162,7 @@ def main() -> None:
     """Writes all files."""
     good = good_frames()
     bad = bad_frames(good) | bad_adaptive_frames(good["good-adaptive-text"])
+    bad |= bad_fingerprint_frames(good["good-tokens"]) | bad_token_frames(good)
     for name, frame in (good | bad).items():
         (GOLDEN / f"{name}.lmac").write_bytes(frame)
 

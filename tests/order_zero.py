@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+import reference
+
 # 16 log2(n), rounded up: the number of bits of n^16, without floating point.
 LOG2 = np.array([(n**16).bit_length() for n in range(4096)])
 RATE = 8
@@ -42,6 +44,8 @@ class Lists:
         self._predictor = predictor
         self.alphabet_size: int = predictor.alphabet_size
         self.model_id: bytes = predictor.model_id
+        self.fingerprint: str | None = getattr(predictor, "fingerprint", None)
+        self.vocabulary: reference.Vocabulary | None = getattr(predictor, "plain_vocabulary", None)
         self.start = predictor.start
 
     def advance(self, symbols: list[list[int]]) -> list[list[list[int]]]:

@@ -6,7 +6,7 @@ and prefers the document's own words and formulas to speed: about 10,000 symbols
 mode. Adaptive mode needs docs/adaptive.md as well: `reference_adaptive.py`.
 
 The names are the document's. The sections follow it from the outside in: frames, blocks, lanes,
-frequencies, range coder. Numbers are Python's integers, which have no width; where the document
+tokens, frequencies, range coder. Numbers are Python's integers, which have no width; where the document
 says "mod 2^64", so does the code.
 
     >>> decompress(bytes.fromhex("AC4C21 F1F1F1 01 00 43BEB7E8 61"), predictor)
@@ -18,13 +18,15 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import NamedTuple, Protocol
 
-from reference_adaptive import Mixture
+from reference_adaptive import Mixture, Speller
 
 MAGIC_NUMBER = b"\xac\x4c"
 FORMAT_VERSION = 1
 STATIC_LANE_LEN = 16_384
 MAX_LEN = 2**24
 MAX_LANES = 4096
+MAX_NUMBERS = 2**20 - 256
+MAX_FINGERPRINT_LEN = 511
 TOTAL = 2**24
 
 EXP2 = (
@@ -33,16 +35,31 @@ EXP2 = (
 )
 
 
+class Vocabulary(NamedTuple):
+    """What the numbers of a predictor spell."""
+
+    strings: list[bytes]  # by number; an empty one: the number never occurs
+    prefix: bytes
+
+
 class Predictor(Protocol):
     """What gives logits: the contexts of several lanes that advance in lock-step."""
 
     @property
     def alphabet_size(self) -> int:
-        """The number of symbols; it must be 256."""
+        """The number of symbols, 256, or of the numbers of the vocabulary."""
 
     @property
     def model_id(self) -> bytes:
         """The content id of the model, 32 bytes."""
+
+    @property
+    def fingerprint(self) -> str | None:
+        """The conditions under which it computes in floating point; none if it is exact."""
+
+    @property
+    def vocabulary(self) -> Vocabulary | None:
+        """What its numbers spell; none if its symbols are bytes."""
 
     def start(self, lanes: int) -> None:
         """Begins empty contexts, forgetting all earlier ones."""
@@ -57,7 +74,8 @@ class InvalidFileError(Exception):
 
 def decompress(data: bytes, predictor: Predictor) -> bytes:
     """Restores the content of a file: of its frames, one after the other."""
-    require(predictor.alphabet_size == 256, "the symbols of the format are bytes")
+    alphabet_size = 256 if predictor.vocabulary is None else len(predictor.vocabulary.strings)
+    require(predictor.alphabet_size == alphabet_size, "symbols are bytes, or strings of the vocabulary")
     reader = Reader(data)
     content = decode_frame(reader, predictor)
     while not reader.is_at_end():
@@ -130,12 +148,22 @@ def decode_frame_header(reader: Reader, predictor: Predictor) -> Frame:
     require(reader.take(2) == MAGIC_NUMBER, "a frame begins with its magic number")
     descriptor = reader.take(1)[0]
     require(descriptor >> 5 == FORMAT_VERSION, "the format version is 1")
-    require(descriptor & 0b1_0000 == 0, "the reserved bit is 0")
     require(reader.take(3) == predictor.model_id[:3], "the model is the writer's")
     content_size = reader.take_varint() if descriptor & 0b100 else None
     lane_len = reader.take_varint() if descriptor & 0b10 else None
     require(lane_len is None or 1 <= lane_len <= MAX_LEN, "lane_len is between 1 and 2^24")
+    fingerprint = take_fingerprint(reader) if descriptor & 0b1_0000 else None
+    require(fingerprint == predictor.fingerprint, "the conditions are the writer's")
     return Frame(descriptor & 0b1000 != 0, content_size, lane_len, descriptor & 0b1 != 0)
+
+
+def take_fingerprint(reader: Reader) -> str:
+    """Takes the conditions under which the writer's model has computed."""
+    length = reader.take_varint()
+    require(1 <= length <= MAX_FINGERPRINT_LEN, "a fingerprint has 1 to 511 bytes")
+    fingerprint = reader.take(length)
+    require(all(0x20 <= byte <= 0x7E for byte in fingerprint), "a fingerprint is printable ASCII")
+    return fingerprint.decode("ascii")
 
 
 # Blocks ------------------------------------------------------------------------------------------
@@ -165,9 +193,19 @@ def decode_block(reader: Reader, frame: Frame, predictor: Predictor) -> bytes | 
 
 
 def decode_payload(payload: bytes, lane_lens: list[int], is_adaptive: bool, network: Predictor | None) -> bytes:
+    """Decodes the content of a block."""
+    decoder = RangeDecoder(payload)
+    if network is not None and network.vocabulary is not None:
+        lanes = decode_tokens(decoder, lane_lens, is_adaptive, network, network.vocabulary)
+    else:
+        lanes = decode_bytes(decoder, lane_lens, is_adaptive, network)
+    decoder.finish()
+    return b"".join(lanes)
+
+
+def decode_bytes(decoder: "RangeDecoder", lane_lens: list[int], is_adaptive: bool, network: Predictor | None) -> list[bytes]:
     """Decodes the symbols of a block in the order (step, lane)."""
     lanes: list[list[int]] = [[] for _ in lane_lens]
-    decoder = RangeDecoder(payload)
     mixture = Mixture(lane_lens, network is not None) if is_adaptive else None
     if network is not None:
         network.start(len(lanes))
@@ -178,8 +216,7 @@ def decode_payload(payload: bytes, lane_lens: list[int], is_adaptive: bool, netw
                 lane.append(mixture.decode(number, frequencies[number], decoder.decode_bit))
             elif step < lane_lens[number]:
                 lane.append(decoder.decode(frequencies[number]))
-    decoder.finish()
-    return b"".join(bytes(lane) for lane in lanes)
+    return [bytes(lane) for lane in lanes]
 
 
 def next_frequencies(lanes: list[list[int]], network: Predictor | None) -> list[list[int]]:
@@ -201,6 +238,73 @@ def lane_lens_of(content_len: int, lanes: int) -> Iterator[int]:
     """Yields the number of symbols of each lane."""
     for lane in range(lanes):
         yield content_len // lanes + (1 if lane < content_len % lanes else 0)
+
+
+# Tokens ------------------------------------------------------------------------------------------
+
+
+class Symbol(NamedTuple):
+    """A string, and the number that the predictor has for it; symbols are sorted by both."""
+
+    string: bytes
+    number: int
+
+
+def symbols_of(strings: list[bytes]) -> list[Symbol]:
+    """All symbols in order."""
+    symbols = [Symbol(string, number) for number, string in enumerate(strings) if string]
+    escapes = [Symbol(bytes([b]), len(strings) + 1 + b) for b in range(256) if bytes([b]) not in strings]
+    require(1 <= len(strings) <= MAX_NUMBERS, "there are at most 2^20 symbols")
+    return sorted(symbols + escapes)
+
+
+def logits_of_symbols(logits: list[int], symbols: list[Symbol]) -> list[int]:
+    """The logits of the symbols, given those of the numbers."""
+    largest = max((logits[symbol.number] for symbol in symbols if symbol.number < len(logits)), default=-32_768)
+    escape = max(largest - 288, -32_768)
+    return [logits[symbol.number] if symbol.number < len(logits) else escape for symbol in symbols]
+
+
+class TokenLane:
+    """A lane whose symbols are strings: what they have spelled, and the number that its context receives next."""
+
+    def __init__(self, vocabulary: Vocabulary, lane_len: int) -> None:
+        self.prefix = vocabulary.prefix
+        self.whole_len = len(self.prefix) + lane_len
+        self.spelled = b""
+        self.received = len(vocabulary.strings)
+
+    def is_complete(self) -> bool:
+        """Tells whether the lane has no further symbol."""
+        return len(self.spelled) == self.whole_len
+
+    def append(self, symbol: Symbol) -> None:
+        """Appends a symbol to the lane."""
+        self.spelled += symbol.string
+        self.received = symbol.number
+        require(len(self.spelled) <= self.whole_len, "tokens end with their lane")
+        require(self.spelled.startswith(self.prefix[: len(self.spelled)]), "the tokens of a lane begin with the prefix")
+
+
+def decode_tokens(decoder: "RangeDecoder", lane_lens: list[int], is_adaptive: bool, network: Predictor, vocabulary: Vocabulary) -> list[bytes]:
+    """Decodes the symbols of a block in the order (step, lane), and passes over lanes that are complete."""
+    symbols = symbols_of(vocabulary.strings)
+    lanes = [TokenLane(vocabulary, lane_len) for lane_len in lane_lens]
+    speller = Speller([symbol.string for symbol in symbols], vocabulary.prefix, lane_lens) if is_adaptive else None
+    network.start(len(lanes))
+    while not all(lane.is_complete() for lane in lanes):
+        logits = network.advance([[lane.received] for lane in lanes])
+        for number, lane in enumerate(lanes):
+            if lane.is_complete():
+                continue
+            frequencies = frequencies_of(logits_of_symbols(logits[number][0], symbols))
+            if speller is None:
+                lane.append(symbols[decoder.decode(frequencies)])
+            elif (symbol := speller.decode(number, frequencies, decoder.decode_bit)) is not None:
+                lane.append(symbols[symbol])
+            else:
+                raise InvalidFileError("tokens spell their lane exactly")
+    return [lane.spelled[len(lane.prefix) :] for lane in lanes]
 
 
 # Frequencies -------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ CONTEXTS = 11
 INPUTS = 28  # the zeros among the 32 count for nothing, and their weights stay as they are
 GROUPS = ((16, 1), (8, 256), (1, 256), (1, 256), (12, 8))  # of each set, and the vectors of a group
 CLASSES = 16
+BYTES_BEFORE = (0, 1, 2, 3, 5, 9)  # a token, of which the contexts of its end know
 
 
 class Mixture:
@@ -32,7 +33,7 @@ class Mixture:
         initial = initial_values(has_network)
         ends = accumulate(lane_lens)
         self.past = Past(content_len)
-        self.lanes = [Lane(self.past, end - length) for end, length in zip(ends, lane_lens, strict=True)]
+        self.lanes = [Lane(self.past, end - length, end) for end, length in zip(ends, lane_lens, strict=True)]
         self.slots = Slots(content_len, initial.meanings)
         self.matches = Matches(content_len, initial.probabilities)
         self.order_zero = [Chance(2**21, 0, 1023) for _ in range(256)]
@@ -297,9 +298,10 @@ class Past:
 class Lane:
     """The past of a lane, and its match."""
 
-    def __init__(self, past: Past, begin: int) -> None:
+    def __init__(self, past: Past, begin: int, end: int) -> None:
         self.past = past
         self.begin = self.position = begin
+        self.end = end
         self.current = self.previous = 0
         self.line = self.line_before = begin
         self.record_len = 4
@@ -401,7 +403,8 @@ class Matches:
                     if agreeing >= m:
                         lane.match_position, lane.match_length = entry, agreeing
         self.promised = None
-        if lane.match_length > 0 and lane.past.is_known[lane.match_position]:
+        is_within = lane.match_position < len(lane.past.content)
+        if lane.match_length > 0 and is_within and lane.past.is_known[lane.match_position]:
             self.promised = lane.past.content[lane.match_position]
             self.length_class = class_of(lane.match_length)
 
@@ -546,6 +549,108 @@ class Refinement:
             v = self.value(i)
             v += ((target - v) * 650) >> 16
             self.curve[i] = clip(v - squash(820 * i - 6143), -(2**15), 2**15 - 1)
+
+
+# Tokens ------------------------------------------------------------------------------------------
+
+
+class Speller:
+    """Spells the symbols of a block whose predictor has a vocabulary, byte by byte.
+
+    A node of the tree is a range of symbols, which are in order.
+    """
+
+    def __init__(self, strings: list[bytes], prefix: bytes, lane_lens: list[int]) -> None:
+        self.strings = strings
+        self.mixture = Mixture(lane_lens, has_network=True)
+        self.endings = Endings(sum(lane_lens))
+        self.prefixes = [prefix for _ in lane_lens]  # as far as the lane has not spelled it
+
+    def decode(self, number: int, frequencies: list[int], decode_bit: Callable[[int], int]) -> int | None:
+        """Returns the next symbol of lane `number`; none if the payload is damaged."""
+        node = range(len(self.strings))
+        d = 0
+        while node:
+            while len(self.strings[node[0]]) == d:  # a complete symbol
+                if self.ends(node, d, number, frequencies, decode_bit):
+                    return node[0]
+                node = node[1:]
+            b = self.decode_byte(node, d, number, frequencies, decode_bit)
+            node = self.going_on_with(b, node, d)
+            d += 1
+        return None
+
+    def ends(self, node: range, d: int, number: int, frequencies: list[int], decode_bit: Callable[[int], int]) -> bool:
+        """Decodes whether the next symbol of a lane is the first one of the node."""
+        if len(node) == 1:
+            return True
+        sum_after = sum(frequencies[s] for s in node)
+        p = clip((frequencies[node[0]] * 2**16) // sum_after, 1, 65535)
+        bit = decode_bit(self.endings.predict(node[0], d, self.mixture.lanes[number], p))
+        self.endings.learn(bit)
+        return bit == 1
+
+    def decode_byte(self, node: range, d: int, number: int, frequencies: list[int], decode_bit: Callable[[int], int]) -> int | None:
+        """Decodes the next byte of the next symbol of a lane; none if there is none."""
+        lane = self.mixture.lanes[number]
+        if lane.position == lane.end:
+            return None
+        if self.prefixes[number]:
+            b, self.prefixes[number] = self.prefixes[number][0], self.prefixes[number][1:]
+            return b
+        weights = [0] * 256  # the document calls them W_b
+        for s in node:
+            weights[self.strings[s][d]] += frequencies[s]
+        only = self.strings[node[0]][d]
+        if weights[only] == sum(weights):
+            bits = iter(f"{only:08b}")
+            return self.mixture.decode(number, [], lambda _: int(next(bits)))
+        return self.mixture.decode(number, frequencies_of_bytes(weights), decode_bit)
+
+    def going_on_with(self, b: int | None, node: range, d: int) -> range:
+        """The node of the symbols of a node whose next byte is b."""
+        symbols = [s for s in node if self.strings[s][d] == b]
+        return range(symbols[0], symbols[-1] + 1) if symbols else range(0)
+
+
+def frequencies_of_bytes(weights: list[int]) -> list[int]:
+    """Turns sums of frequencies into frequencies of bytes that sum to 2^24."""
+    k = 24 - (sum(weights).bit_length() - 1)
+    multiplier = ((2**24 - 256) * 2**31) // (sum(weights) << k)
+    frequencies = [1 + (((weight << k) * multiplier) >> 31) for weight in weights]
+    frequencies[weights.index(max(weights))] += 2**24 - sum(frequencies)
+    return frequencies
+
+
+class Endings:
+    """What a block has learned about the ends of its tokens."""
+
+    def __init__(self, content_len: int) -> None:
+        self.chance_count = min(1 << (content_len - 1).bit_length(), 2**20)  # the document calls it `chances`
+        self.chances: list[defaultdict[int, Chance]] = [defaultdict(lambda: Chance(2**21, 0, 60)) for _ in BYTES_BEFORE]
+        self.mixer = Mixer([[65_536, *[8_192] * 6, 0] for _ in range(56)])
+        self.selected: list[Chance] = []
+
+    def predict(self, s: int, d: int, lane: Lane, p: int) -> int:
+        """The probability that a lane's symbol is s, whose d bytes are spelled; p is the network's."""
+        self.selected = [chances[h % self.chance_count] for chances, h in zip(self.chances, self.hashes(s, d, lane), strict=True)]
+        inputs = [stretch(p), *(stretch(chance.probability()) for chance in self.selected), 256]
+        known = max((place for place, chance in enumerate(self.selected, 1) if chance.n > 0), default=0)
+        class_of_p = (8 * (stretch(p) + LIMIT)) // (2 * LIMIT + 1)
+        return clip(squash(self.mixer.predict(inputs, class_of_p * 7 + known)), 1, 65535)
+
+    def hashes(self, s: int, d: int, lane: Lane) -> list[int]:
+        """The hashes of the symbol and of more and more of the bytes before it."""
+        h = [hash_of(s, 0)]
+        for j in range(1, BYTES_BEFORE[-1] + 1):
+            h.append(hash_of(h[-1], lane.last_symbol(d + j)))
+        return [h[n] for n in BYTES_BEFORE]
+
+    def learn(self, bit: int) -> None:
+        """Teaches a bit to the weights and the chances of the last prediction."""
+        self.mixer.learn(bit, 2000)
+        for chance in self.selected:
+            chance.learn(bit)
 
 
 # Initial values ----------------------------------------------------------------------------------

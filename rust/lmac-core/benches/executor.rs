@@ -76,7 +76,7 @@ fn executor_steps(criterion: &mut Criterion) {
 
 /// The arguments of `advance`.
 struct Call {
-    symbols: Vec<u16>,
+    symbols: Vec<u32>,
     steps: usize,
     logits: Vec<i16>,
 }
@@ -84,7 +84,7 @@ struct Call {
 impl Call {
     fn new(lanes: usize, steps: usize) -> Self {
         let mut random = Random(lanes as u64);
-        let symbol = || random.between(0, ALPHABET_SIZE as i64 - 1) as u16;
+        let symbol = || random.between(0, ALPHABET_SIZE as i64 - 1) as u32;
         let symbols = std::iter::repeat_with(symbol).take(lanes * steps).collect();
         Self {
             symbols,

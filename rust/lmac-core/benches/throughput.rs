@@ -106,9 +106,9 @@ impl Case {
                 state = state
                     .wrapping_mul(6_364_136_223_846_793_005)
                     .wrapping_add(1);
-                (state >> 56) as u16
+                (state >> 56) as u32
             };
-            let symbols: Vec<u16> = (0..lanes * steps).map(|_| next()).collect();
+            let symbols: Vec<u32> = (0..lanes * steps).map(|_| next()).collect();
             let mut logits = vec![0; lanes * steps * 256];
             executor.advance(&symbols, steps, &mut logits).unwrap();
             black_box(logits);

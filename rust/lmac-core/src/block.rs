@@ -7,7 +7,10 @@
 //!
 //! Encoding and decoding ask the predictor the same questions. The encoder knows the answers and
 //! asks many at once (`ROWS_PER_CALL`), the decoder asks one step at a time; an exact predictor
-//! gives the same logits to both (predictor.rs). Neither asks for what follows the last step.
+//! gives the same logits to both (predictor.rs), any other is asked one step at a time by both. Neither
+//! asks for what follows the last step.
+//!
+//! Symbols are bytes here. Those of a predictor that has a vocabulary are tokens: tokens.rs.
 //!
 //! Headers and checksums are the matter of frame.rs and codec.rs. Format: docs/format.md, "Lanes".
 
@@ -18,6 +21,7 @@ use crate::frequency::FrequencyTable;
 use crate::lanes::Lanes;
 use crate::predictor::Predictor;
 use crate::range_coder::{PayloadError, RangeDecoder, RangeEncoder};
+use crate::tokens;
 
 /// The symbols of the format are bytes.
 pub const ALPHABET_SIZE: usize = 256;
@@ -95,26 +99,14 @@ pub fn encode(
     }
     let coded = match frame.mode {
         Mode::Static => {
-            let lanes = frame.lanes(content.len());
-            Some(encode_static(content, lanes, predictor, progress)?)
+            let (lanes, limit) = (frame.lanes(content.len()), content.len());
+            let bytes =
+                encode_with_network(content, lanes, Mode::Static, limit, predictor, progress)?;
+            bytes.map(Coded::with_network)
         }
         Mode::Adaptive => encode_adaptive(content, frame, predictor, progress)?,
     };
     Ok(coded.filter(|coded| coded.bytes.len() < content.len()))
-}
-
-fn encode_static(
-    content: &[u8],
-    lanes: Lanes,
-    predictor: &mut dyn Predictor,
-    progress: &mut Progress<'_>,
-) -> Result<Coded<Vec<u8>>> {
-    let mut encoder = RangeEncoder::new();
-    encode_each(content, lanes, predictor, progress, |_, symbol, table| {
-        encoder.encode(table.slot(symbol.into()));
-        encoder.written_len() < content.len()
-    })?;
-    Ok(Coded::with_network(encoder.finish()))
 }
 
 /// The network pays if it saves one byte in this many. It takes many times as long as all else,
@@ -143,12 +135,19 @@ fn encode_adaptive(
 ) -> Result<Option<Coded<Vec<u8>>>> {
     let lanes = frame.lanes(content.len());
     if content.len() <= SHORT {
-        let bytes = encode_with_network(content, lanes, content.len(), predictor, progress)?;
+        let bytes = encode_with_network(
+            content,
+            lanes,
+            Mode::Adaptive,
+            content.len(),
+            predictor,
+            progress,
+        )?;
         return Ok(bytes.map(Coded::with_network));
     }
     let share = content.len() as u64 / PROGRESS_SHARE;
     let mut first_progress = |done: u64| progress(done / PROGRESS_SHARE);
-    let without = encode_without_network(content, &mut first_progress)?;
+    let without = code_without_network(content, &mut first_progress)?;
     let worth = without.len().saturating_sub(content.len() / NETWORK_PAYS);
     if without.len() <= content.len() / REDUNDANT
         || !trial_pays(content, predictor, &mut |_| progress(share))?
@@ -156,7 +155,14 @@ fn encode_adaptive(
         return Ok(Some(Coded::without_network(without)));
     }
     let mut second_progress = |done: u64| progress(share + done - done / PROGRESS_SHARE);
-    let with = encode_with_network(content, lanes, worth, predictor, &mut second_progress)?;
+    let with = encode_with_network(
+        content,
+        lanes,
+        Mode::Adaptive,
+        worth,
+        predictor,
+        &mut second_progress,
+    )?;
     Ok(Some(match with {
         Some(bytes) => Coded::with_network(bytes),
         None => Coded::without_network(without),
@@ -177,37 +183,62 @@ fn trial_pays(
         .map(|place| &content[place..place + PIECE_LEN])
         .collect();
     let trial = pieces.concat();
-    let without_len = encode_without_network(&trial, &mut |_| true)?.len();
+    let without_len = code_without_network(&trial, &mut |_| true)?.len();
     let worth = without_len.saturating_sub(TRIAL_LEN / NETWORK_PAYS);
     let lanes = Lanes::single(TRIAL_LEN);
-    let with = encode_with_network(&trial, lanes, worth, predictor, progress)?;
+    let with = encode_with_network(&trial, lanes, Mode::Adaptive, worth, predictor, progress)?;
     Ok(with.is_some())
 }
 
 /// `None` if the payload would be longer than `limit`.
-fn encode_with_network(
+pub(crate) fn encode_with_network(
     content: &[u8],
     lanes: Lanes,
+    mode: Mode,
     limit: usize,
     predictor: &mut dyn Predictor,
     progress: &mut Progress<'_>,
 ) -> Result<Option<Vec<u8>>> {
+    if let Some(vocabulary) = predictor.vocabulary() {
+        let vocabulary = &vocabulary;
+        return tokens::encode(content, lanes, mode, limit, vocabulary, predictor, progress);
+    }
     let mut encoder = RangeEncoder::new();
-    let mut mixture = Mixture::new(lanes, true);
+    let mut mixture = match mode {
+        Mode::Static => None,
+        Mode::Adaptive => Some(Mixture::new(lanes, true)),
+    };
     encode_each(
         content,
         lanes,
         predictor,
         progress,
         |lane, symbol, table| {
-            mixture.encode(lane, symbol, Some(table), &mut encoder);
+            match &mut mixture {
+                None => encoder.encode(table.slot(symbol.into())),
+                Some(mixture) => mixture.encode(lane, symbol, Some(table), &mut encoder),
+            }
             encoder.written_len() <= limit
         },
     )?;
     Ok(Some(encoder.finish()).filter(|bytes| bytes.len() <= limit))
 }
 
-fn encode_without_network(content: &[u8], progress: &mut Progress<'_>) -> Result<Vec<u8>> {
+/// Codes the content of a block without the network; `None` if the mode has no such way, or if the
+/// payload would not be shorter than the content.
+pub(crate) fn encode_without_network(
+    content: &[u8],
+    mode: Mode,
+    progress: &mut Progress<'_>,
+) -> Result<Option<Coded<Vec<u8>>>> {
+    if mode == Mode::Static {
+        return Ok(None);
+    }
+    let coded = Coded::without_network(code_without_network(content, progress)?);
+    Ok(Some(coded).filter(|coded| coded.bytes.len() < content.len()))
+}
+
+fn code_without_network(content: &[u8], progress: &mut Progress<'_>) -> Result<Vec<u8>> {
     let mut encoder = RangeEncoder::new();
     let mut mixture = Mixture::new(Lanes::single(content.len()), false);
     let mut report = Report::new(progress);
@@ -269,20 +300,33 @@ pub fn decode(
     let corrupted = |error: PayloadError| place.corrupted(content_len, error.reason());
     let mut decoder = RangeDecoder::new(coded.bytes);
     let lanes = frame.lanes(content_len);
-    let content = match (frame.mode, coded.has_network) {
-        (Mode::Static, _) => decode_each(lanes, predictor, progress, |_, table| {
+    let vocabulary = predictor.vocabulary().filter(|_| coded.has_network);
+    let content = match (vocabulary, frame.mode, coded.has_network) {
+        (Some(vocabulary), mode, _) => {
+            let decoder = &mut decoder;
+            tokens::decode(
+                lanes,
+                mode,
+                decoder,
+                &vocabulary,
+                predictor,
+                progress,
+                corrupted,
+            )?
+        }
+        (None, Mode::Static, _) => decode_each(lanes, predictor, progress, |_, table| {
             let (symbol, slot) = table.symbol_at(decoder.target());
             decoder.consume(slot).map_err(corrupted)?;
             Ok(symbol as u8)
         })?,
-        (Mode::Adaptive, true) => {
+        (None, Mode::Adaptive, true) => {
             let mut mixture = Mixture::new(lanes, true);
             decode_each(lanes, predictor, progress, |lane, table| {
                 let symbol = mixture.decode(lane, Some(table), &mut decoder);
                 symbol.map_err(corrupted)
             })?
         }
-        (Mode::Adaptive, false) => {
+        (None, Mode::Adaptive, false) => {
             let mut mixture = Mixture::new(Lanes::single(content_len), false);
             let mut report = Report::new(progress);
             let mut next = || {
@@ -319,19 +363,23 @@ fn decode_each(
 }
 
 pub(crate) fn check_alphabet(predictor: &dyn Predictor) -> Result<()> {
-    match predictor.alphabet_size() {
-        ALPHABET_SIZE => Ok(()),
-        other => Err(Error::Predictor(format!(
-            "the codec needs an alphabet of {ALPHABET_SIZE} symbols, this predictor has {other}"
-        ))),
+    let (needed, actual) = match predictor.vocabulary() {
+        None => (ALPHABET_SIZE, predictor.alphabet_size()),
+        Some(vocabulary) => (predictor.alphabet_size(), vocabulary.alphabet_size()),
+    };
+    if needed == actual {
+        return Ok(());
     }
+    Err(Error::Predictor(format!(
+        "the codec needs an alphabet of {needed} symbols, this predictor has {actual}"
+    )))
 }
 
 /// The symbol that a lane's predictor sees at `step`: the one before.
-fn input(lanes: Lanes, content: &[u8], lane: usize, step: usize) -> u16 {
+fn input(lanes: Lanes, content: &[u8], lane: usize, step: usize) -> u32 {
     match step.checked_sub(1) {
-        None => ALPHABET_SIZE as u16, // begins a context
-        Some(previous) => u16::from(content[lanes.start(lane) + previous]),
+        None => ALPHABET_SIZE as u32, // begins a context
+        Some(previous) => u32::from(content[lanes.start(lane) + previous]),
     }
 }
 
@@ -344,14 +392,17 @@ struct Scorer<'a> {
     /// The steps that the logits belong to: `first_step .. first_step + steps`.
     first_step: usize,
     steps: usize,
-    symbols: Vec<u16>, // (lanes, steps)
+    symbols: Vec<u32>, // (lanes, steps)
     logits: Vec<i16>,  // (lanes, steps, ALPHABET_SIZE)
 }
 
 impl<'a> Scorer<'a> {
-    /// For an encoder: as many steps a call as make `ROWS_PER_CALL` rows.
+    /// For an encoder: as many steps a call as make `ROWS_PER_CALL` rows, if the predictor is exact.
     fn start(lanes: Lanes, predictor: &'a mut dyn Predictor) -> Result<Self> {
-        let steps_per_call = (ROWS_PER_CALL / lanes.count()).clamp(1, lanes.steps());
+        let steps_per_call = match predictor.fingerprint() {
+            None => (ROWS_PER_CALL / lanes.count()).clamp(1, lanes.steps()),
+            Some(_) => 1,
+        };
         Self::with_steps(steps_per_call, lanes, predictor)
     }
 
@@ -399,14 +450,14 @@ impl<'a> Scorer<'a> {
 }
 
 /// Counts symbols and reports them, but not one by one.
-struct Report<'a, 'b> {
+pub(crate) struct Report<'a, 'b> {
     progress: &'a mut Progress<'b>,
     done: usize,
     reported: usize,
 }
 
 impl<'a, 'b> Report<'a, 'b> {
-    fn new(progress: &'a mut Progress<'b>) -> Self {
+    pub(crate) fn new(progress: &'a mut Progress<'b>) -> Self {
         Self {
             progress,
             done: 0,
@@ -414,7 +465,7 @@ impl<'a, 'b> Report<'a, 'b> {
         }
     }
 
-    fn add(&mut self, symbols: usize) -> Result<()> {
+    pub(crate) fn add(&mut self, symbols: usize) -> Result<()> {
         self.done += symbols;
         if self.done - self.reported < ROWS_PER_CALL {
             return Ok(());

@@ -22,7 +22,7 @@ pub const STATIC_BLOCK_LEN: usize = 1 << 20;
 pub const ADAPTIVE_BLOCK_LEN: usize = MAX_BLOCK_LEN;
 
 /// How content is divided and coded; the frame header tells the decoder.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// How symbols are coded.
     pub mode: Mode,
@@ -30,6 +30,20 @@ pub struct Settings {
     pub block_len: Option<usize>,
     /// Length of a lane in bytes, `1 ..= MAX_BLOCK_LEN`; `None` for the mode's rule.
     pub lane_len: Option<usize>,
+    /// Whether blocks that a model in floating point has coded are decoded again before they count as
+    /// compressed. Those of an exact model need no such proof.
+    pub verify: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            mode: Mode::default(),
+            block_len: None,
+            lane_len: None,
+            verify: true,
+        }
+    }
 }
 
 impl Settings {
@@ -71,6 +85,7 @@ impl Settings {
             content_size,
             mode: self.mode,
             lane_len: self.lane_len,
+            fingerprint: predictor.fingerprint().map(String::from),
             single_block,
         }
     }
@@ -99,11 +114,14 @@ pub fn compress(
     let mut done = 0;
     for content in data.chunks(block_len) {
         let mut block_progress = |block_done: u64| progress(done + block_done);
+        let output = &mut output;
+        let verify = settings.verify;
         compress_block(
             content,
             &header,
+            verify,
             predictor,
-            &mut output,
+            output,
             &mut block_progress,
         )?;
         done += content.len() as u64;
@@ -138,7 +156,7 @@ pub fn decompress(
     let mut cursor = Cursor::new(data);
     loop {
         let mut frame = FrameReader::start(&mut cursor)?;
-        frame.header().check_model(predictor.model_id())?;
+        frame.header().check_predictor(predictor)?;
         output.check_room(frame.header().content_size.unwrap_or(0))?;
         while let Some(block) = frame.next_block(&mut cursor)? {
             let payload = cursor.take(block.payload_len(), PAYLOAD)?;
@@ -157,19 +175,58 @@ pub fn decompress(
 
 /// Appends a block, its header and its payload, to `output`; `content` must not be empty.
 ///
+/// With `verify`, what a predictor in floating point has coded is decoded again, and coded in another way
+/// if that fails.
+///
 /// # Errors
 ///
 /// As `block::encode`.
 pub fn compress_block(
     content: &[u8],
     frame: &FrameHeader,
+    verify: bool,
     predictor: &mut dyn Predictor,
     output: &mut Vec<u8>,
     progress: &mut Progress<'_>,
 ) -> Result<()> {
-    let coded = block::encode(content, frame, predictor, progress)?;
+    let coded = if verify && predictor.fingerprint().is_some() {
+        encode_verified(content, frame, predictor, progress)?
+    } else {
+        block::encode(content, frame, predictor, progress)?
+    };
     write_block(content, coded.as_ref(), frame.mode, output);
     Ok(())
+}
+
+/// As `block::encode`, but without the network if a decoder could not restore the content with it.
+fn encode_verified(
+    content: &[u8],
+    frame: &FrameHeader,
+    predictor: &mut dyn Predictor,
+    progress: &mut Progress<'_>,
+) -> Result<Option<Coded<Vec<u8>>>> {
+    let half = content.len() as u64 / 2;
+    let mut coded = block::encode(content, frame, predictor, &mut |done| progress(done / 2))?;
+    let Some(coded) = coded.take_if(|coded| coded.has_network) else {
+        return Ok(coded);
+    };
+    let mut second_half = |done| progress(half + done / 2);
+    let payload = Coded::with_network(coded.bytes.as_slice());
+    let place = Place::default();
+    match block::decode(
+        payload,
+        content.len(),
+        frame,
+        predictor,
+        place,
+        &mut second_half,
+    ) {
+        Ok(restored) if restored == content => Ok(Some(coded)),
+        Ok(_) | Err(Error::CorruptedBlock { .. }) => {
+            block::encode_without_network(content, frame.mode, progress)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Appends a block whose symbols are coded, or that is stored; `content` must not be empty.

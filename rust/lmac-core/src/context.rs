@@ -67,10 +67,10 @@ impl ContextHasher {
     /// `rows` is `(contexts)`: for every context its table's index times the rows of a table, plus
     /// the row within the table, as the graph's input `context_rows` wants it. Fewer are written
     /// if `rows` is shorter.
-    pub fn push(&mut self, symbol: u16, rows: &mut [u32]) {
-        self.follow_words(u32::from(symbol));
+    pub fn push(&mut self, symbol: u32, rows: &mut [u32]) {
+        self.follow_words(symbol);
         self.symbols.rotate_right(1);
-        self.symbols[0] = u32::from(symbol);
+        self.symbols[0] = symbol;
         for (table, (context, row)) in self.contexts.iter().zip(rows).enumerate() {
             let hash = match context.kind {
                 ContextKind::Ngram => self.ngram(context.order),
@@ -148,7 +148,7 @@ mod tests {
         let mut hasher = hasher(&[(kind, order)]);
         let mut row = [0];
         for &byte in text {
-            hasher.push(u16::from(byte), &mut row);
+            hasher.push(u32::from(byte), &mut row);
         }
         row[0]
     }
@@ -185,7 +185,7 @@ mod tests {
         let (mut used_rows, mut new_rows) = ([0; 2], [0; 2]);
         b"some words"
             .iter()
-            .for_each(|&byte| used.push(u16::from(byte), &mut used_rows));
+            .for_each(|&byte| used.push(u32::from(byte), &mut used_rows));
         used.reset();
         used.push(256, &mut used_rows);
         new.push(256, &mut new_rows);

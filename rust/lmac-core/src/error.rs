@@ -103,6 +103,14 @@ pub enum Error {
         /// The model at hand, as the same number of hexadecimal digits.
         actual: String,
     },
+    /// The frame was written by a model in floating point, under other conditions.
+    #[error(
+        "the frame was compressed under other conditions, and numbers in floating point depend on them: {difference}; decompress it where all is the same, or try it with ignore_fingerprint (lmac --ignore-fingerprint): if the numbers differ, the checksums will say so"
+    )]
+    FingerprintMismatch {
+        /// What differs.
+        difference: String,
+    },
     /// A model file breaks a rule of docs/exact-transformer.md.
     #[error("invalid model file: {0}")]
     InvalidModel(String),

@@ -2,12 +2,14 @@
 //!
 //! Writing and reading are mirror images, field by field. Reading trusts nothing: every length is
 //! checked against its limit before anyone allocates for it, and a form that no writer produces
-//! (a reserved bit, a padded number) is refused. What a payload means is block.rs's matter, how
+//! (an empty fingerprint, a padded number) is refused. What a payload means is block.rs's matter, how
 //! blocks make a frame is codec.rs's.
 
 use crate::error::{Error, Result};
+use crate::fingerprint;
 use crate::lanes::Lanes;
 use crate::model_id::ModelId;
+use crate::predictor::Predictor;
 
 /// The first two bytes of every frame.
 pub const MAGIC_NUMBER: [u8; 2] = [0xAC, 0x4C];
@@ -22,17 +24,23 @@ pub const MODEL_ID_LEN: usize = 3;
 /// Lane length of a static frame that does not state one, in bytes.
 pub const STATIC_LANE_LEN: usize = 1 << 14;
 
+/// The longest fingerprint, in bytes.
+pub const MAX_FINGERPRINT_LEN: usize = 511;
+
 /// The longest content of a block, in bytes; it bounds a reader's memory.
 pub const MAX_BLOCK_LEN: usize = 1 << 24;
 
 const VERSION_SHIFT: u32 = 5;
-const RESERVED_BITS: u8 = 0b1_0000;
+const HAS_FINGERPRINT: u8 = 0b1_0000;
 const ADAPTIVE: u8 = 0b1000;
 const HAS_CONTENT_SIZE: u8 = 0b100;
 const HAS_LANE_LEN: u8 = 0b10;
 const SINGLE_BLOCK: u8 = 0b1;
 
 const LANE_LEN_RULE: &str = "the lane length is not between 1 and 2^24";
+
+const FINGERPRINT_ERROR: Error =
+    Error::InvalidHeader("the fingerprint is not 1 to 511 bytes of printable ASCII");
 
 /// Nine groups of seven bits: a varint is below 2^63.
 const MAX_VARINT_LEN: usize = 9;
@@ -58,14 +66,34 @@ pub struct FrameHeader {
     pub mode: Mode,
     /// Lane length in bytes, `1 ..= MAX_BLOCK_LEN`; `None` for the rule of the mode.
     pub lane_len: Option<usize>,
+    /// The conditions under which a model in floating point has predicted, `1 ..= MAX_FINGERPRINT_LEN`
+    /// bytes; `None` for an exact model.
+    pub fingerprint: Option<String>,
     /// Whether exactly one block follows, without an end marker.
     pub single_block: bool,
 }
 
 impl FrameHeader {
+    /// Of content of one block, by an exact model.
+    pub(crate) const fn of_single_block(
+        model_id: [u8; MODEL_ID_LEN],
+        mode: Mode,
+        lane_len: Option<usize>,
+    ) -> Self {
+        Self {
+            model_id,
+            content_size: None,
+            mode,
+            lane_len,
+            fingerprint: None,
+            single_block: true,
+        }
+    }
+
     /// Appends the header to `output`.
     pub fn write(&self, output: &mut Vec<u8>) {
         let flags = [
+            (self.fingerprint.is_some(), HAS_FINGERPRINT),
             (self.mode == Mode::Adaptive, ADAPTIVE),
             (self.content_size.is_some(), HAS_CONTENT_SIZE),
             (self.lane_len.is_some(), HAS_LANE_LEN),
@@ -83,13 +111,17 @@ impl FrameHeader {
         if let Some(lane_len) = self.lane_len {
             write_varint(lane_len as u64, output);
         }
+        if let Some(fingerprint) = &self.fingerprint {
+            write_varint(fingerprint.len() as u64, output);
+            output.extend(fingerprint.as_bytes());
+        }
     }
 
     /// Reads a header.
     pub fn read(cursor: &mut Cursor<'_>) -> Result<Self> {
         read_magic_number(cursor)?;
         let descriptor = cursor.take(1, "a frame header")?[0];
-        check_descriptor(descriptor)?;
+        check_version(descriptor)?;
         let mut model_id = [0; MODEL_ID_LEN];
         model_id.copy_from_slice(cursor.take(MODEL_ID_LEN, "a frame header")?);
         let content_size = match descriptor & HAS_CONTENT_SIZE {
@@ -103,6 +135,10 @@ impl FrameHeader {
                 stated => stated,
             },
         };
+        let fingerprint = match descriptor & HAS_FINGERPRINT {
+            0 => None,
+            _ => Some(read_fingerprint(cursor)?),
+        };
         let mode = match descriptor & ADAPTIVE {
             0 => Mode::Static,
             _ => Mode::Adaptive,
@@ -112,6 +148,7 @@ impl FrameHeader {
             content_size,
             mode,
             lane_len,
+            fingerprint,
             single_block: descriptor & SINGLE_BLOCK != 0,
         })
     }
@@ -126,15 +163,24 @@ impl FrameHeader {
         }
     }
 
-    /// Checks that the frame was written with this model.
-    pub fn check_model(&self, model_id: ModelId) -> Result<()> {
-        let actual = abbreviate(model_id);
-        if self.model_id == actual {
+    /// Checks that the frame was written with this predictor's model and, if that computes in floating
+    /// point, under its conditions.
+    pub fn check_predictor(&self, predictor: &dyn Predictor) -> Result<()> {
+        let actual = abbreviate(predictor.model_id());
+        if self.model_id != actual {
+            return Err(Error::ModelMismatch {
+                expected: to_hex(self.model_id),
+                actual: to_hex(actual),
+            });
+        }
+        if predictor.accepts(self.fingerprint.as_deref()) {
             return Ok(());
         }
-        Err(Error::ModelMismatch {
-            expected: to_hex(self.model_id),
-            actual: to_hex(actual),
+        Err(Error::FingerprintMismatch {
+            difference: fingerprint::difference(
+                self.fingerprint.as_deref(),
+                predictor.fingerprint(),
+            ),
         })
     }
 }
@@ -163,18 +209,31 @@ fn read_magic_number(cursor: &mut Cursor<'_>) -> Result<()> {
         .map(|_| ())
 }
 
-fn check_descriptor(descriptor: u8) -> Result<()> {
+fn check_version(descriptor: u8) -> Result<()> {
     match descriptor >> VERSION_SHIFT {
-        0 => return Err(Error::InvalidHeader("there is no format version 0")),
-        FORMAT_VERSION => {}
-        newer => return Err(Error::UnsupportedVersion(newer)),
+        0 => Err(Error::InvalidHeader("there is no format version 0")),
+        FORMAT_VERSION => Ok(()),
+        newer => Err(Error::UnsupportedVersion(newer)),
     }
-    if descriptor & RESERVED_BITS != 0 {
-        return Err(Error::InvalidHeader(
-            "a reserved bit of the descriptor is set",
-        ));
+}
+
+fn read_fingerprint(cursor: &mut Cursor<'_>) -> Result<String> {
+    let len = cursor.take_varint("a frame header")?;
+    let len = usize::try_from(len).ok();
+    let len = len.filter(|&len| len <= MAX_FINGERPRINT_LEN);
+    let text = cursor.take(len.ok_or(FINGERPRINT_ERROR)?, "a frame header")?;
+    let text = std::str::from_utf8(text).map_err(|_| FINGERPRINT_ERROR)?;
+    check_fingerprint(text)?;
+    Ok(text.into())
+}
+
+/// Checks that a fingerprint is `1 ..= MAX_FINGERPRINT_LEN` bytes of printable ASCII: it is shown on terminals.
+pub fn check_fingerprint(text: &str) -> Result<()> {
+    let is_printable = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
+    if (1..=MAX_FINGERPRINT_LEN).contains(&text.len()) && text.as_bytes().iter().all(is_printable) {
+        return Ok(());
     }
-    Ok(())
+    Err(FINGERPRINT_ERROR)
 }
 
 /// What the payload of a block is.

@@ -9,12 +9,14 @@
 use crate::block::{Place, Progress};
 use crate::codec::decompress_block;
 use crate::error::{Error, Result};
-use crate::frame::{BlockHeader, Cursor, FrameHeader, MODEL_ID_LEN, Mode, Payload};
+use crate::frame::{
+    BlockHeader, Cursor, FrameHeader, MAX_FINGERPRINT_LEN, MODEL_ID_LEN, Mode, Payload,
+};
 use crate::predictor::Predictor;
 
 /// Frame and block headers are shorter than this many bytes: with as many, or with the whole rest
 /// of the input, `start` and `next_block` never call an intact input truncated.
-pub const MAX_HEADER_LEN: usize = 32;
+pub const MAX_HEADER_LEN: usize = 32 + MAX_FINGERPRINT_LEN;
 
 /// What input that ends too early ends inside of, for `Error::Truncated`.
 pub const PAYLOAD: &str = "the payload of a block";
@@ -130,6 +132,7 @@ impl FrameReader {
             mode: self.header.mode,
             lane_len: self.header.lane_len,
             content_size: self.header.content_size,
+            fingerprint: self.header.fingerprint.clone(),
             content_len: self.place.content_offset,
             frame_len: self.frame_len,
             payload_len: self.payload_len,
@@ -192,7 +195,7 @@ impl Block {
         predictor: &mut dyn Predictor,
         progress: &mut Progress<'_>,
     ) -> Result<Vec<u8>> {
-        self.frame.check_model(predictor.model_id())?;
+        self.frame.check_predictor(predictor)?;
         let payload = payload
             .get(..self.payload_len())
             .ok_or(Error::Truncated(PAYLOAD))?;
@@ -218,6 +221,8 @@ pub struct FrameInfo {
     pub lane_len: Option<usize>,
     /// The content size that the header states, if any, in bytes.
     pub content_size: Option<u64>,
+    /// The conditions that the header states, if the model computes in floating point.
+    pub fingerprint: Option<String>,
     /// Length of the content of all blocks, in bytes.
     pub content_len: u64,
     /// Length of the whole frame, in bytes.

@@ -1,9 +1,10 @@
-//! Lossless compression by exact language models.
+//! Lossless compression by language models, exact ones above all.
 //!
 //! From the outside in: [`codec`] makes frames of blocks (headers in [`frame`]), [`stream`] a piece
 //! at a time, [`records`] of many records at once; [`frame_reader`] finds the blocks of a frame,
-//! [`block`] codes a block's symbols in [`lanes`], [`frequency`] makes slots of a [`predictor`]'s
-//! logits, [`adaptive`] makes bits and better probabilities of them, [`range_coder`] makes bytes.
+//! [`block`] codes a block's symbols in [`lanes`], bytes or the tokens of a [`vocabulary`];
+//! [`frequency`] makes slots of a [`predictor`]'s logits, [`adaptive`] makes bits and better
+//! probabilities of them, [`range_coder`] makes bytes.
 //!
 //! ```
 //! use lmac_core::codec::{Settings, compress, decompress};
@@ -25,13 +26,13 @@
 //!     }
 //!     fn advance(
 //!         &mut self,
-//!         symbols: &[u16],
+//!         symbols: &[u32],
 //!         _steps: usize,
 //!         logits: &mut [i16],
 //!     ) -> lmac_core::error::Result<()> {
 //!         for (&symbol, logits) in symbols.iter().zip(logits.chunks_exact_mut(256)) {
 //!             logits.fill(0);
-//!             if let Some(logit) = logits.get_mut(usize::from(symbol)) {
+//!             if let Some(logit) = logits.get_mut(symbol as usize) {
 //!                 *logit = 16 * 12; // 2^12 times as likely as any other
 //!             }
 //!         }
@@ -53,14 +54,19 @@ pub mod codec;
 pub mod context;
 pub mod error;
 pub mod executor;
+mod fingerprint;
 pub mod frame;
 pub mod frame_reader;
 pub mod frequency;
 pub mod lanes;
+pub mod logits;
 pub mod model;
 pub mod model_id;
 mod onnx;
+pub mod onnx_summary;
 pub mod predictor;
 pub mod range_coder;
 pub mod records;
 pub mod stream;
+mod tokens;
+pub mod vocabulary;

@@ -36,7 +36,7 @@ pub struct Model {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownAnswer {
     /// The symbols of one context, without the leading "beginning of context".
-    pub symbols: Vec<u16>,
+    pub symbols: Vec<u32>,
     /// SHA-256 of the logits after the beginning of context and after every symbol.
     pub logits_sha256: [u8; 32],
 }
@@ -111,12 +111,12 @@ impl KnownAnswer {
     fn from_json(json: &str, architecture: &Architecture) -> Result<Self> {
         #[derive(Deserialize)]
         struct Fields<'a> {
-            symbols: Vec<u16>,
+            symbols: Vec<u32>,
             logits_sha256: &'a str,
         }
         let fields: Fields<'_> =
             serde_json::from_str(json).map_err(|error| wrong_answer(&error))?;
-        let known = |&symbol: &u16| u32::from(symbol) < architecture.alphabet_size;
+        let known = |&symbol: &u32| symbol < architecture.alphabet_size;
         if fields.symbols.len() > MAX_KNOWN_SYMBOLS || !fields.symbols.iter().all(known) {
             return Err(wrong_answer(
                 &"too many symbols, or one outside of the alphabet",

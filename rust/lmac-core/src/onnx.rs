@@ -11,19 +11,19 @@ use std::collections::BTreeMap;
 use crate::error::{Error, Result};
 
 /// Fields of `ModelProto`.
-const MODEL_GRAPH: u64 = 7;
+pub(crate) const MODEL_GRAPH: u64 = 7;
 const MODEL_METADATA_PROPS: u64 = 14;
 /// Fields of `StringStringEntryProto`.
-const ENTRY_KEY: u64 = 1;
-const ENTRY_VALUE: u64 = 2;
+pub(crate) const ENTRY_KEY: u64 = 1;
+pub(crate) const ENTRY_VALUE: u64 = 2;
 /// Fields of `GraphProto`.
-const GRAPH_INITIALIZER: u64 = 5;
+pub(crate) const GRAPH_INITIALIZER: u64 = 5;
 /// Fields of `TensorProto`.
 const TENSOR_DIMS: u64 = 1;
-const TENSOR_DATA_TYPE: u64 = 2;
-const TENSOR_NAME: u64 = 8;
+pub(crate) const TENSOR_DATA_TYPE: u64 = 2;
+pub(crate) const TENSOR_NAME: u64 = 8;
 const TENSOR_RAW_DATA: u64 = 9;
-const TENSOR_EXTERNAL_DATA: u64 = 13;
+pub(crate) const TENSOR_EXTERNAL_DATA: u64 = 13;
 const TENSOR_DATA_LOCATION: u64 = 14;
 
 /// No tensor of a model has more dimensions.
@@ -40,6 +40,16 @@ pub(crate) struct Tensor<'a> {
     pub data_type: u64,
     pub dims: Vec<u64>,
     pub raw_data: &'a [u8],
+}
+
+/// Whether there is a metadata key.
+pub(crate) fn has_metadata(file: &[u8], key: &str) -> Result<bool> {
+    for entry in messages(file, MODEL_METADATA_PROPS) {
+        if bytes_field(entry?, ENTRY_KEY)? == Some(key.as_bytes()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Finds the value of a metadata key.
@@ -177,7 +187,7 @@ fn take<'a>(rest: &mut &'a [u8], len: u64) -> Result<&'a [u8]> {
 }
 
 /// The embedded messages of one field.
-fn messages(message: &[u8], number: u64) -> impl Iterator<Item = Result<&[u8]>> {
+pub(crate) fn messages(message: &[u8], number: u64) -> impl Iterator<Item = Result<&[u8]>> {
     Fields(message).filter_map(move |field| match field {
         Ok((found, Value::Bytes(bytes))) if found == number => Some(Ok(bytes)),
         Ok(_) => None,
@@ -186,10 +196,23 @@ fn messages(message: &[u8], number: u64) -> impl Iterator<Item = Result<&[u8]>> 
 }
 
 /// The contents of a string or bytes field; the last one counts, as everywhere in protobuf.
-fn bytes_field(message: &[u8], number: u64) -> Result<Option<&[u8]>> {
+pub(crate) fn bytes_field(message: &[u8], number: u64) -> Result<Option<&[u8]>> {
     let mut found = None;
     for bytes in messages(message, number) {
         found = Some(bytes?);
+    }
+    Ok(found)
+}
+
+/// The value of a number; the last one counts.
+pub(crate) fn varint_field(message: &[u8], number: u64) -> Result<Option<u64>> {
+    let mut found = None;
+    for field in Fields(message) {
+        if let (field, Value::Varint(value)) = field?
+            && field == number
+        {
+            found = Some(value);
+        }
     }
     Ok(found)
 }

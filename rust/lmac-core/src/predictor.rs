@@ -4,17 +4,45 @@
 //! scoring (encoding: many steps a call) and stepping (decoding: one step a call) are the same
 //! method, so that nothing but the number of steps can differ between the two sides.
 
-use crate::error::Result;
+use std::sync::Arc;
+
+use crate::error::{Error, Result};
 use crate::model_id::ModelId;
+use crate::vocabulary::Vocabulary;
 
 /// Logits are integers in units of 1/16 bit: `2^(logit / 16)` is proportional to the probability.
 pub const LOGIT_FRACTION_BITS: u32 = 4;
 
-/// Predicts the next symbol of every lane, exactly: the same symbols give the same logits however
-/// they are divided into calls, lanes and threads.
+/// Predicts the next symbol of every lane.
+///
+/// An *exact* predictor (one without a fingerprint) gives the same logits for the same symbols however they are
+/// divided into calls, lanes and threads. A predictor in floating point gives them only to the very same calls: the
+/// encoder must then ask as the decoder will, one step a call of as many lanes.
 pub trait Predictor: Send {
     /// Number of symbols; symbols are `0..alphabet_size`.
     fn alphabet_size(&self) -> usize;
+
+    /// What its symbols spell; `None`: they are bytes.
+    fn vocabulary(&self) -> Option<Arc<Vocabulary>> {
+        None
+    }
+
+    /// Divides content into the tokens whose strings it is, given by number (`Vocabulary::symbol_of`).
+    fn tokenize(&mut self, _content: &[u8]) -> Result<Vec<u32>> {
+        let reason = "a predictor with a vocabulary must be able to tokenize";
+        Err(Error::Predictor(reason.into()))
+    }
+
+    /// What must be the same at the decoder for a predictor in floating point to give the same
+    /// logits, as `key=value` parts with `; ` between them; `None`: the predictor is exact.
+    fn fingerprint(&self) -> Option<&str> {
+        None
+    }
+
+    /// Whether it is willing to decode what was written under `fingerprint`.
+    fn accepts(&self, fingerprint: Option<&str>) -> bool {
+        self.fingerprint() == fingerprint
+    }
 
     /// The content id of the model behind the predictions.
     fn model_id(&self) -> ModelId;
@@ -27,5 +55,5 @@ pub trait Predictor: Send {
     /// `symbols` is `(lanes, steps)`; the first symbol of every context is `alphabet_size`, which
     /// means "beginning of context". `logits` is `(lanes, steps, alphabet_size)`: after each
     /// appended symbol, the logits of the next one, in units of 1/16 bit.
-    fn advance(&mut self, symbols: &[u16], steps: usize, logits: &mut [i16]) -> Result<()>;
+    fn advance(&mut self, symbols: &[u32], steps: usize, logits: &mut [i16]) -> Result<()>;
 }

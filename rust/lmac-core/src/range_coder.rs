@@ -58,6 +58,8 @@ pub enum PayloadError {
     TooShort,
     /// Bytes are left after the last symbol.
     TooLong,
+    /// The symbols spell no content, or more than there is.
+    Misspelled,
 }
 
 impl PayloadError {
@@ -67,6 +69,7 @@ impl PayloadError {
         match self {
             Self::TooShort => "its payload ends before its last symbol",
             Self::TooLong => "its payload goes on after its last symbol",
+            Self::Misspelled => "its tokens do not spell its content",
         }
     }
 }

@@ -9,10 +9,10 @@
 //! out all that can be agreed upon beforehand: docs/format.md, "The bare form".
 
 use crate::adaptive::Mixture;
-use crate::block::{ALPHABET_SIZE, Coded, Place, Progress, SHORT, check_alphabet};
+use crate::block::{self, ALPHABET_SIZE, Coded, Place, Progress, SHORT, check_alphabet};
 use crate::codec::{self, Settings};
 use crate::error::{Error, Result};
-use crate::frame::{Cursor, FrameHeader, MAX_BLOCK_LEN, Mode, write_varint};
+use crate::frame::{Cursor, FrameHeader, MAX_BLOCK_LEN, MODEL_ID_LEN, Mode, write_varint};
 use crate::frame_reader::FrameReader;
 use crate::frequency::FrequencyTable;
 use crate::lanes::Lanes;
@@ -67,13 +67,19 @@ pub fn compress_many(
     let header = settings.frame_header(predictor, None, true);
     let mut blobs = vec![Vec::new(); records.len()];
     let mut done = 0;
+    let can_batch = can_batch(predictor);
     let (batched, single): (Vec<usize>, Vec<usize>) = (0..records.len()).partition(|&index| {
         let len = records[index].len();
-        len > 0 && (form == Form::Bare || is_one_lane(len, &header, settings))
+        let is_batched = || can_batch && is_one_lane(len, &header, settings);
+        len > 0 && (form == Form::Bare || is_batched())
     });
-    for batch in batches(batched, ENCODER_BATCH, |index| records[index].len()) {
+    let most = if can_batch { ENCODER_BATCH } else { 1 };
+    for batch in batches(batched, most, |index| records[index].len()) {
         let contents: Vec<&[u8]> = batch.iter().map(|&index| records[index]).collect();
-        let payloads = encode(&contents, settings.mode, predictor)?;
+        let payloads = match contents[..] {
+            [content] if !can_batch => vec![encode_alone(content, settings, predictor)?],
+            _ => encode(&contents, settings.mode, predictor)?,
+        };
         for (&index, payload) in batch.iter().zip(payloads) {
             let (record, blob) = (records[index], &mut blobs[index]);
             match form {
@@ -100,6 +106,44 @@ pub fn compress_many(
         done += records[index].len() as u64;
     }
     Ok(blobs)
+}
+
+/// Whether records may go through the predictor together: their bytes must not depend on it.
+fn can_batch(predictor: &dyn Predictor) -> bool {
+    predictor.vocabulary().is_none() && predictor.fingerprint().is_none()
+}
+
+/// The payload of one record in the bare form, alone; `None` if it is stored.
+fn encode_alone(
+    content: &[u8],
+    settings: &Settings,
+    predictor: &mut dyn Predictor,
+) -> Result<Option<Vec<u8>>> {
+    let (lanes, limit) = (Lanes::single(content.len()), content.len() - 1);
+    let progress: &mut Progress<'_> = &mut |_| true;
+    let payload =
+        block::encode_with_network(content, lanes, settings.mode, limit, predictor, progress)?;
+    if !settings.verify || predictor.fingerprint().is_none() {
+        return Ok(payload);
+    }
+    Ok(payload.filter(|payload| {
+        let restored = decode_alone(payload, content.len(), settings.mode, predictor);
+        restored.is_ok_and(|restored| restored == content)
+    }))
+}
+
+/// The content of one record in the bare form, alone.
+fn decode_alone(
+    payload: &[u8],
+    content_len: usize,
+    mode: Mode,
+    predictor: &mut dyn Predictor,
+) -> Result<Vec<u8>> {
+    let lane_len = Some(MAX_BLOCK_LEN);
+    let frame = FrameHeader::of_single_block([0; MODEL_ID_LEN], mode, lane_len);
+    let coded = Coded::with_network(payload);
+    let place = Place::default();
+    block::decode(coded, content_len, &frame, predictor, place, &mut |_| true)
 }
 
 /// Restores every record.
@@ -141,12 +185,21 @@ pub fn decompress_many(
         }
     }
     let mut done = records.iter().map(|record| record.len() as u64).sum();
-    let order = batches((0..coded.len()).collect(), DECODER_BATCH, |at| {
+    let can_batch = can_batch(predictor);
+    let most = if can_batch { DECODER_BATCH } else { 1 };
+    let order = batches((0..coded.len()).collect(), most, |at| {
         coded[at].1.content_len
     });
     for batch in order {
         let batch: Vec<&(usize, Block<'_>)> = batch.into_iter().map(|at| &coded[at]).collect();
-        for (content, &&(index, _)) in decode(&batch, predictor)?.into_iter().zip(&batch) {
+        let contents = match batch[..] {
+            [(index, block)] if !can_batch => {
+                let content = decode_alone(block.payload, block.content_len, block.mode, predictor);
+                vec![content.map_err(|error| error.in_record(*index))?]
+            }
+            _ => decode(&batch, predictor)?,
+        };
+        for (content, &&(index, _)) in contents.into_iter().zip(&batch) {
             done += content.len() as u64;
             records[index] = content;
         }
@@ -228,13 +281,14 @@ impl<'a> Source<'a> {
     fn of_frame(blob: &'a [u8], predictor: &dyn Predictor) -> Result<Self> {
         let mut cursor = Cursor::new(blob);
         let mut frame = FrameReader::start(&mut cursor)?;
-        frame.header().check_model(predictor.model_id())?;
+        frame.header().check_predictor(predictor)?;
         let (mode, is_single) = (frame.header().mode, frame.header().single_block);
         let block = frame.next_block(&mut cursor)?.filter(|_| is_single);
         let payload = cursor.rest();
         Ok(match block {
             Some(block)
-                if block.is_one_lane_of_network()
+                if can_batch(predictor)
+                    && block.is_one_lane_of_network()
                     && block.payload_len() == payload.len()
                     && block.content_len() <= MAX_BATCH_LEN =>
             {
@@ -387,7 +441,7 @@ struct Batch<'a> {
     steps_per_call: usize,
     /// How many the last call had.
     steps: usize,
-    symbols: Vec<u16>, // (lanes, steps)
+    symbols: Vec<u32>, // (lanes, steps)
     logits: Vec<i16>,  // (lanes, steps, ALPHABET_SIZE)
 }
 
@@ -419,7 +473,7 @@ impl<'a> Batch<'a> {
         for (symbols, content) in lanes.zip(contents) {
             for (symbol, step) in symbols.iter_mut().zip(first_step..) {
                 *symbol = match step.checked_sub(1) {
-                    None => ALPHABET_SIZE as u16, // begins a context
+                    None => ALPHABET_SIZE as u32, // begins a context
                     Some(previous) => content.as_ref().get(previous).copied().unwrap_or(0).into(),
                 };
             }

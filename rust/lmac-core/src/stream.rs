@@ -193,7 +193,15 @@ impl Compressor {
         let done = self.compressed_len;
         let mut block_progress = |block_done: u64| progress(done + block_done);
         let content = &self.content;
-        compress_block(content, &header, predictor, output, &mut block_progress)?;
+        let verify = self.settings.verify;
+        compress_block(
+            content,
+            &header,
+            verify,
+            predictor,
+            output,
+            &mut block_progress,
+        )?;
         self.compressed_len += self.content.len() as u64;
         self.content.clear();
         if progress(self.compressed_len) {
@@ -320,7 +328,7 @@ impl Decompressor {
         match &mut self.frame {
             None => {
                 let frame = FrameReader::start(&mut cursor)?;
-                frame.header().check_model(predictor.model_id())?;
+                frame.header().check_predictor(predictor)?;
                 self.check_limit(frame.header().content_size.unwrap_or(0))?;
                 self.frame = Some(frame);
             }

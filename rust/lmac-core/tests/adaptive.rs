@@ -59,7 +59,7 @@ impl Predictor for Silent {
         Err(Error::Predictor("asked to start".into()))
     }
 
-    fn advance(&mut self, _symbols: &[u16], _steps: usize, _logits: &mut [i16]) -> Result<()> {
+    fn advance(&mut self, _symbols: &[u32], _steps: usize, _logits: &mut [i16]) -> Result<()> {
         Err(Error::Predictor("asked to advance".into()))
     }
 }
@@ -197,6 +197,7 @@ fn a_block_is_one_lane_unless_the_frame_says_otherwise() {
         content_size: None,
         mode: Mode::Adaptive,
         lane_len: None,
+        fingerprint: None,
         single_block: true,
     };
     for content_len in [1, 1 << 15, 1 << 24] {

@@ -70,14 +70,14 @@ fn load(model: &TestModel) -> Arc<Model> {
 }
 
 /// A context that begins with "beginning of context", of text and random symbols.
-fn context(model: &TestModel, len: usize, seed: u64) -> Vec<u16> {
-    let alphabet_size = model.architecture.alphabet_size as u16;
+fn context(model: &TestModel, len: usize, seed: u64) -> Vec<u32> {
+    let alphabet_size = model.architecture.alphabet_size;
     let mut random = Random(seed);
     let first = random.between(0, TEXT.len() as i64 / 2) as usize;
     let text = TEXT[first..]
         .iter()
-        .map(|&byte| u16::from(byte) % alphabet_size);
-    let noise = std::iter::repeat_with(|| random.between(0, i64::from(alphabet_size) - 1) as u16);
+        .map(|&byte| u32::from(byte) % alphabet_size);
+    let noise = std::iter::repeat_with(|| random.between(0, i64::from(alphabet_size) - 1) as u32);
     std::iter::once(alphabet_size)
         .chain(text)
         .chain(noise)
@@ -87,7 +87,7 @@ fn context(model: &TestModel, len: usize, seed: u64) -> Vec<u16> {
 
 /// Runs contexts of equal length as lanes, in calls of the given numbers of steps (the last one
 /// repeated), and returns the logits of every lane.
-fn run(executor: &mut Executor, contexts: &[Vec<u16>], calls: &[usize]) -> Vec<Vec<i16>> {
+fn run(executor: &mut Executor, contexts: &[Vec<u32>], calls: &[usize]) -> Vec<Vec<i16>> {
     executor.start(contexts.len()).unwrap();
     let alphabet_size = executor.alphabet_size();
     let len = contexts[0].len();
@@ -95,7 +95,7 @@ fn run(executor: &mut Executor, contexts: &[Vec<u16>], calls: &[usize]) -> Vec<V
     let (mut first, mut call) = (0, 0);
     while first < len {
         let steps = calls[call.min(calls.len() - 1)].min(len - first);
-        let symbols: Vec<u16> = contexts
+        let symbols: Vec<u32> = contexts
             .iter()
             .flat_map(|context| &context[first..first + steps])
             .copied()

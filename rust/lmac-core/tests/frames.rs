@@ -24,6 +24,7 @@ fn divided(mode: Mode, block_len: usize, lane_len: usize) -> Settings {
         mode,
         block_len: Some(block_len),
         lane_len: Some(lane_len),
+        verify: true,
     }
 }
 
@@ -259,6 +260,7 @@ fn the_predictor_is_asked_for_no_more_steps_than_the_longest_lane_has() {
             content_size: None,
             mode,
             lane_len: Some(16),
+            fingerprint: None,
             single_block: true,
         };
         for (len, steps) in [(1, 1), (16, 16), (17, 9), (64, 16)] {
@@ -343,9 +345,15 @@ fn another_model_is_refused_even_for_stored_blocks() {
 
 #[test]
 fn headers_that_break_a_rule_are_refused() {
-    let broken: [(&[u8], &str); 8] = [
+    let broken: [(&[u8], &str); 11] = [
         (b"\xAC\x4C\x01dbl\x00", "version 0"),
-        (b"\xAC\x4C\x31dbl\x00", "reserved bit 4"),
+        (b"\xAC\x4C\x31dbl\x00\x00", "no fingerprint"),
+        (b"\xAC\x4C\x31dbl\x01\n\x00", "a fingerprint of two lines"),
+        (
+            b"\xAC\x4C\x31dbl\x01\xFF\x00",
+            "a fingerprint that is no text",
+        ),
+        (b"\xAC\x4C\x31dbl\x80\x04\x00", "a fingerprint of 512 bytes"),
         (b"\xAC\x4C\x23dbl\x00\x00", "no lane length"),
         (
             b"\xAC\x4C\x23dbl\x81\x80\x80\x08\x00",
@@ -567,11 +575,11 @@ impl<P: Predictor> Predictor for OneStep<P> {
         self.0.start(lanes)
     }
 
-    fn advance(&mut self, symbols: &[u16], steps: usize, logits: &mut [i16]) -> Result<(), Error> {
+    fn advance(&mut self, symbols: &[u32], steps: usize, logits: &mut [i16]) -> Result<(), Error> {
         let lanes = symbols.len() / steps;
         let mut column_logits = vec![0; lanes * 256];
         for step in 0..steps {
-            let column: Vec<u16> = symbols.iter().copied().skip(step).step_by(steps).collect();
+            let column: Vec<u32> = symbols.iter().copied().skip(step).step_by(steps).collect();
             self.0.advance(&column, 1, &mut column_logits)?;
             for (lane, row) in column_logits.chunks_exact(256).enumerate() {
                 logits[(lane * steps + step) * 256..][..256].copy_from_slice(row);

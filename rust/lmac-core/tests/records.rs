@@ -52,6 +52,7 @@ fn frames_are_those_of_single_calls() {
             mode,
             block_len: Some(1000),
             lane_len: Some(100),
+            verify: true,
         };
         for settings in [settings(mode), divided] {
             let frames = pack(&records, Form::Frame, &settings);

@@ -20,6 +20,7 @@ fn settings(mode: Mode) -> Settings {
         mode,
         block_len: Some(BLOCK_LEN),
         lane_len: Some(30),
+        verify: true,
     }
 }
 

@@ -1,17 +1,25 @@
 //! `Adapter`: any Python object with the methods of `lmac.Predictor` as a `Predictor` of the core.
 //!
 //! It attaches to the interpreter for every call, converts symbols and logits, and checks what the
-//! Python side promised: integers, in range, of the right shape. Floating-point logits are refused
-//! here, because nothing keeps them equal from one machine to the next.
+//! Python side promised: integers, in range, of the right shape. Floating-point logits are taken only
+//! from a predictor with a fingerprint, because nothing else keeps them equal from one machine to the next.
+
+use std::sync::Arc;
 
 use lmac_core::error::{Error, Result};
+use lmac_core::frame::check_fingerprint;
+use lmac_core::logits::quantize;
 use lmac_core::model_id::ModelId;
 use lmac_core::predictor::Predictor;
+use lmac_core::vocabulary;
+use pyo3::buffer::PyBuffer;
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 use crate::arrays::{integers, to_array};
-use crate::error::PredictorError;
+use crate::error::{PredictorError, to_py_err};
+use crate::vocabulary::Vocabulary;
 use crate::watch::Failure;
 
 /// A predictor written in Python.
@@ -19,6 +27,9 @@ pub struct Adapter<'f> {
     predictor: Py<PyAny>,
     alphabet_size: usize,
     model_id: ModelId,
+    vocabulary: Option<Arc<vocabulary::Vocabulary>>,
+    fingerprint: Option<String>,
+    ignores_fingerprint: bool,
     lanes: usize,
     failure: &'f Failure,
 }
@@ -33,10 +44,25 @@ impl<'f> Adapter<'f> {
                 "predictor.model_id must be 32 bytes: the SHA-256 of the model's content",
             )
         })?;
+        let vocabulary = optional(predictor, "vocabulary")?
+            .map(Bound::cast_into::<Vocabulary>)
+            .transpose()?;
+        let fingerprint = optional(predictor, "fingerprint")?;
+        let fingerprint: Option<String> = fingerprint.map(|text| text.extract()).transpose()?;
+        if let Some(fingerprint) = &fingerprint {
+            check_fingerprint(fingerprint).map_err(|error| to_py_err(&error))?;
+        }
+        let ignores_fingerprint = match optional(predictor, "ignores_fingerprint")? {
+            Some(ignores) => ignores.is_truthy()?,
+            None => false,
+        };
         Ok(Self {
             predictor: predictor.clone().unbind(),
             alphabet_size: predictor.getattr(intern!(py, "alphabet_size"))?.extract()?,
             model_id: ModelId(model_id),
+            vocabulary: vocabulary.map(|vocabulary| Arc::clone(&vocabulary.get().0)),
+            fingerprint,
+            ignores_fingerprint,
             lanes: 0,
             failure,
         })
@@ -56,6 +82,32 @@ impl Predictor for Adapter<'_> {
         self.alphabet_size
     }
 
+    fn vocabulary(&self) -> Option<Arc<vocabulary::Vocabulary>> {
+        self.vocabulary.clone()
+    }
+
+    fn tokenize(&mut self, content: &[u8]) -> Result<Vec<u32>> {
+        let mut numbers = Vec::new();
+        self.attach(|predictor| {
+            let py = predictor.py();
+            let content = PyBytes::new(py, content);
+            let tokens = predictor.call_method1(intern!(py, "tokenize"), (content,))?;
+            let (_, values) = integers(&tokens)?;
+            let number_of = |value| u32::try_from(value).unwrap_or(u32::MAX); // no token either
+            numbers = values.into_iter().map(number_of).collect();
+            Ok(())
+        })?;
+        Ok(numbers)
+    }
+
+    fn fingerprint(&self) -> Option<&str> {
+        self.fingerprint.as_deref()
+    }
+
+    fn accepts(&self, fingerprint: Option<&str>) -> bool {
+        self.ignores_fingerprint || self.fingerprint.as_deref() == fingerprint
+    }
+
     fn model_id(&self) -> ModelId {
         self.model_id
     }
@@ -68,7 +120,7 @@ impl Predictor for Adapter<'_> {
         })
     }
 
-    fn advance(&mut self, symbols: &[u16], steps: usize, logits: &mut [i16]) -> Result<()> {
+    fn advance(&mut self, symbols: &[u32], steps: usize, logits: &mut [i16]) -> Result<()> {
         let words = symbols
             .iter()
             .map(|&symbol| i64::from(symbol).to_ne_bytes());
@@ -76,9 +128,48 @@ impl Predictor for Adapter<'_> {
             let py = predictor.py();
             let symbols = to_array(py, words, "int64", &[self.lanes, steps])?;
             let result = predictor.call_method1(intern!(py, "advance"), (symbols,))?;
-            read_logits(&result, &[self.lanes, steps, self.alphabet_size], logits)
+            let shape = [self.lanes, steps, self.alphabet_size];
+            match PyBuffer::<f32>::get(&result) {
+                Ok(floats) if self.fingerprint.is_some() => {
+                    read_floats(py, &floats, &shape, logits)
+                }
+                _ => read_logits(&result, &shape, logits),
+            }
         })
     }
+}
+
+/// An attribute that a predictor may have: `None` if it has not, or if it is `None`.
+fn optional<'py>(predictor: &Bound<'py, PyAny>, name: &str) -> PyResult<Option<Bound<'py, PyAny>>> {
+    Ok(predictor
+        .getattr_opt(name)?
+        .filter(|value| !value.is_none()))
+}
+
+/// Turns what a model in floating point returned into integers.
+fn read_floats(
+    py: Python<'_>,
+    floats: &PyBuffer<f32>,
+    expected: &[usize],
+    logits: &mut [i16],
+) -> PyResult<()> {
+    check_shape(floats.shape(), expected)?;
+    let values = floats.to_vec(py)?;
+    let alphabet_size = expected[expected.len() - 1];
+    let rows = values.chunks_exact(alphabet_size);
+    for (row, logits) in rows.zip(logits.chunks_exact_mut(alphabet_size)) {
+        quantize(row, logits).map_err(|error| to_py_err(&error))?;
+    }
+    Ok(())
+}
+
+fn check_shape(actual: &[usize], expected: &[usize]) -> PyResult<()> {
+    if actual == expected {
+        return Ok(());
+    }
+    let message =
+        format!("predictor.advance must return logits of shape {expected:?}, not {actual:?}");
+    Err(PredictorError::new_err(message))
 }
 
 /// Copies what the predictor returned into `logits`, if it is what the protocol asks for.
@@ -90,11 +181,7 @@ fn read_logits(result: &Bound<'_, PyAny>, expected: &[usize], logits: &mut [i16]
         error.set_cause(result.py(), Some(cause));
         error
     })?;
-    if shape != expected {
-        let message =
-            format!("predictor.advance must return logits of shape {expected:?}, not {shape:?}");
-        return Err(PredictorError::new_err(message));
-    }
+    check_shape(&shape, expected)?;
     for (logit, value) in logits.iter_mut().zip(values) {
         *logit = i16::try_from(value).map_err(|_| {
             PredictorError::new_err(format!(

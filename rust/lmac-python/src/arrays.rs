@@ -45,7 +45,7 @@ pub fn read_symbols(
     array: &Bound<'_, PyAny>,
     lanes: usize,
     alphabet_size: usize,
-) -> PyResult<(Vec<u16>, usize)> {
+) -> PyResult<(Vec<u32>, usize)> {
     let (shape, values) = integers(array)?;
     let steps = match shape[..] {
         [rows, steps] if rows == lanes => steps,
@@ -54,12 +54,12 @@ pub fn read_symbols(
             return Err(PyValueError::new_err(message));
         }
     };
-    let symbols: Option<Vec<u16>> = values
+    let symbols: Option<Vec<u32>> = values
         .iter()
         .map(|&value| {
-            u16::try_from(value)
+            u32::try_from(value)
                 .ok()
-                .filter(|&symbol| usize::from(symbol) <= alphabet_size)
+                .filter(|&symbol| symbol as usize <= alphabet_size)
         })
         .collect();
     let message = format!("symbols must be between 0 and {alphabet_size}");

@@ -1,7 +1,7 @@
 //! `compress`, `decompress` and `inspect`: buffers in, bytes out, the interpreter free meanwhile.
 
 use lmac_core::block::Progress;
-use lmac_core::codec::{self, Settings};
+use lmac_core::codec;
 use lmac_core::error::Result;
 use lmac_core::frame::Mode;
 use lmac_core::frame_reader;
@@ -18,20 +18,17 @@ use crate::watch::{Failure, Watch};
 
 /// Compresses `data` to one frame.
 #[pyfunction]
-#[pyo3(signature = (data, predictor, *, adaptive, block_len, lane_len, progress=None))]
+#[pyo3(signature = (data, predictor, settings, *, progress=None))]
 pub fn compress<'py>(
     data: &Bound<'py, PyAny>,
     predictor: &Bound<'py, PyAny>,
-    adaptive: bool,
-    block_len: Option<usize>,
-    lane_len: Option<usize>,
+    settings: &Settings,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let content = bytes_of(data)?;
     let content = content.as_bytes();
-    let settings = settings_of(adaptive, block_len, lane_len);
     let frame = run(predictor, progress, |predictor, progress| {
-        codec::compress(content, predictor, &settings, progress)
+        codec::compress(content, predictor, &settings.0, progress)
     })?;
     Ok(PyBytes::new(data.py(), &frame))
 }
@@ -53,42 +50,50 @@ pub fn decompress<'py>(
     Ok(PyBytes::new(data.py(), &content))
 }
 
-/// The settings of keyword arguments.
-pub fn settings_of(adaptive: bool, block_len: Option<usize>, lane_len: Option<usize>) -> Settings {
-    Settings {
-        mode: mode_of(adaptive),
-        block_len,
-        lane_len,
-    }
-}
+/// How content is divided and coded.
+#[pyclass(frozen, module = "lmac._core")]
+pub struct Settings(pub codec::Settings);
 
-/// How symbols are coded, by the name of a keyword argument.
-fn mode_of(adaptive: bool) -> Mode {
-    if adaptive {
-        Mode::Adaptive
-    } else {
-        Mode::Static
+#[pymethods]
+impl Settings {
+    /// Lengths are checked when they are used.
+    #[new]
+    #[pyo3(signature = (*, adaptive, block_len, lane_len, verify))]
+    fn new(
+        adaptive: bool,
+        block_len: Option<usize>,
+        lane_len: Option<usize>,
+        verify: bool,
+    ) -> Self {
+        let mode = if adaptive {
+            Mode::Adaptive
+        } else {
+            Mode::Static
+        };
+        Self(codec::Settings {
+            mode,
+            block_len,
+            lane_len,
+            verify,
+        })
     }
 }
 
 /// Compresses every record to a blob: a frame, or the bare form.
 #[pyfunction]
-#[pyo3(signature = (records, predictor, *, bare, adaptive, block_len, lane_len, progress=None))]
+#[pyo3(signature = (records, predictor, settings, *, bare, progress=None))]
 #[expect(clippy::needless_pass_by_value, reason = "as Python passes them")]
 pub fn compress_many<'py>(
     records: Vec<Bound<'py, PyAny>>,
     predictor: &Bound<'py, PyAny>,
+    settings: &Settings,
     bare: bool,
-    adaptive: bool,
-    block_len: Option<usize>,
-    lane_len: Option<usize>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
     let records = records.iter().map(bytes_of).collect::<PyResult<Vec<_>>>()?;
     let records: Vec<&[u8]> = records.iter().map(PyBytesMethods::as_bytes).collect();
-    let settings = settings_of(adaptive, block_len, lane_len);
     let blobs = run(predictor, progress, |predictor, progress| {
-        records::compress_many(&records, form_of(bare), predictor, &settings, progress)
+        records::compress_many(&records, form_of(bare), predictor, &settings.0, progress)
     })?;
     let py = predictor.py();
     Ok(blobs.iter().map(|blob| PyBytes::new(py, blob)).collect())
@@ -96,19 +101,19 @@ pub fn compress_many<'py>(
 
 /// Restores every record of `compress_many`.
 #[pyfunction]
-#[pyo3(signature = (blobs, predictor, *, bare, adaptive, max_output_size=None, progress=None))]
+#[pyo3(signature = (blobs, predictor, settings, *, bare, max_output_size=None, progress=None))]
 #[expect(clippy::needless_pass_by_value, reason = "as Python passes them")]
 pub fn decompress_many<'py>(
     blobs: Vec<Bound<'py, PyAny>>,
     predictor: &Bound<'py, PyAny>,
+    settings: &Settings,
     bare: bool,
-    adaptive: bool,
     max_output_size: Option<u64>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
     let blobs = blobs.iter().map(bytes_of).collect::<PyResult<Vec<_>>>()?;
     let blobs: Vec<&[u8]> = blobs.iter().map(PyBytesMethods::as_bytes).collect();
-    let (form, mode) = (form_of(bare), mode_of(adaptive));
+    let (form, mode) = (form_of(bare), settings.0.mode);
     let records = run(predictor, progress, |predictor, progress| {
         records::decompress_many(&blobs, form, predictor, mode, max_output_size, progress)
     })?;
@@ -154,6 +159,8 @@ pub struct FrameInfo {
     lane_len: Option<usize>,
     /// The content size that the header states, if any.
     content_size: Option<u64>,
+    /// The conditions that the header states, if the model computes in floating point.
+    fingerprint: Option<String>,
     /// Length of the content of all blocks.
     content_len: u64,
     /// Length of the whole frame.
@@ -182,6 +189,7 @@ impl From<frame_reader::FrameInfo> for FrameInfo {
             adaptive: info.mode == Mode::Adaptive,
             lane_len: info.lane_len,
             content_size: info.content_size,
+            fingerprint: info.fingerprint,
             content_len: info.content_len,
             frame_len: info.frame_len,
             payload_len: info.payload_len,

@@ -51,7 +51,9 @@ pub fn to_py_err(error: &Error) -> PyErr {
         Error::Truncated(_) | Error::CorruptedBlock { .. } | Error::ContentSizeMismatch { .. } => {
             CorruptedDataError::new_err(message)
         }
-        Error::ModelMismatch { .. } => ModelMismatchError::new_err(message),
+        Error::ModelMismatch { .. } | Error::FingerprintMismatch { .. } => {
+            ModelMismatchError::new_err(message)
+        }
         Error::KnownAnswerMismatch { .. } | Error::Predictor(_) => PredictorError::new_err(message),
         Error::InvalidSetting(_) => PyValueError::new_err(message),
         Error::Interrupted => PyKeyboardInterrupt::new_err(message),

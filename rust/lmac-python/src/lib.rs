@@ -7,6 +7,8 @@
 //! * [`stream`]: frames a piece at a time.
 //! * [`model`]: `Model`, `Executor` and `ContextHasher`.
 //! * [`adapter`]: any Python predictor as a `Predictor` of the core.
+//! * [`vocabulary`]: `Vocabulary`, the tokens of a language model.
+//! * [`processor`]: what may change the numbers of floating point.
 //! * [`arrays`]: numpy arrays in and out.
 //! * [`watch`]: progress reports, Ctrl-C, and errors raised by Python code that the core calls.
 //! * [`error`]: the family of exceptions.
@@ -16,7 +18,9 @@ mod arrays;
 mod codec;
 mod error;
 mod model;
+mod processor;
 mod stream;
+mod vocabulary;
 mod watch;
 
 use pyo3::prelude::pymodule;
@@ -24,15 +28,22 @@ use pyo3::prelude::pymodule;
 #[pymodule(gil_used = false)]
 mod _core {
     #[pymodule_export]
-    use crate::codec::{FrameInfo, compress, compress_many, decompress, decompress_many, inspect};
+    use crate::codec::{
+        FrameInfo, Settings, compress, compress_many, decompress, decompress_many, inspect,
+    };
     #[pymodule_export]
     use crate::error::{
         CorruptedDataError, FormatError, LmacError, ModelMismatchError, PredictorError,
     };
     #[pymodule_export]
-    use crate::model::{ContextHasher, Executor, Model};
+    use crate::model::{ContextHasher, Executor, Model, OnnxSummary};
+    #[pymodule_export]
+    use crate::processor::cpu_features;
     #[pymodule_export]
     use crate::stream::{Block, Compressor, Decompressor, FrameReader};
+
+    #[pymodule_export]
+    use crate::vocabulary::Vocabulary;
 
     #[pymodule_export]
     const MAX_HEADER_LEN: usize = lmac_core::frame_reader::MAX_HEADER_LEN;

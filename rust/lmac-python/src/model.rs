@@ -1,9 +1,10 @@
-//! `Model`, its native `Executor`, and the `ContextHasher` that the ONNX path needs.
+//! `Model`, its native `Executor`, the `ContextHasher` that the ONNX path needs, and `OnnxSummary` of any model.
 
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
 use lmac_core::error::{Error, Result};
 use lmac_core::model_id::ModelId;
+use lmac_core::onnx_summary::Summary;
 use lmac_core::predictor::Predictor;
 use lmac_core::{context, executor, model};
 use pyo3::exceptions::PyValueError;
@@ -42,12 +43,37 @@ impl Model {
 
     /// Symbols, and the SHA-256 of the logits they lead to.
     #[getter]
-    fn known_answer<'py>(&self, py: Python<'py>) -> (Vec<u16>, Bound<'py, PyBytes>) {
+    fn known_answer<'py>(&self, py: Python<'py>) -> (Vec<u32>, Bound<'py, PyBytes>) {
         let answer = self.0.known_answer();
         (
             answer.symbols.clone(),
             PyBytes::new(py, &answer.logits_sha256),
         )
+    }
+}
+
+/// What a file of anybody's model says of itself.
+#[pyclass(frozen, get_all, module = "lmac._core")]
+pub struct OnnxSummary {
+    /// Whether it is an exact model of lmac's own.
+    is_exact: bool,
+    /// Names of the files with weights, relative to its folder.
+    external_files: Vec<String>,
+    /// The first operator that multiplies u8 by s8, if there is one.
+    saturating: Option<String>,
+}
+
+#[pymethods]
+impl OnnxSummary {
+    #[new]
+    fn new(data: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let summary = Summary::from_bytes(bytes_of(data)?.as_bytes());
+        let summary = summary.map_err(|error| to_py_err(&error))?;
+        Ok(Self {
+            is_exact: summary.is_exact,
+            external_files: summary.external_files.into_iter().collect(),
+            saturating: summary.saturating,
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::arrays::bytes_of;
-use crate::codec::{FrameInfo, run, settings_of};
+use crate::codec::{FrameInfo, Settings, run};
 use crate::error::to_py_err;
 
 /// Content in pieces to frames in pieces.
@@ -20,10 +20,8 @@ pub struct Compressor(stream::Compressor);
 #[pymethods]
 impl Compressor {
     #[new]
-    #[pyo3(signature = (*, adaptive, block_len, lane_len))]
-    fn new(adaptive: bool, block_len: Option<usize>, lane_len: Option<usize>) -> PyResult<Self> {
-        let settings = settings_of(adaptive, block_len, lane_len);
-        let compressor = stream::Compressor::new(settings);
+    fn new(settings: &Settings) -> PyResult<Self> {
+        let compressor = stream::Compressor::new(settings.0.clone());
         compressor.map(Self).map_err(|error| to_py_err(&error))
     }
 

@@ -30,11 +30,11 @@ pub fn open_model(path: &Path) -> std::result::Result<Executor, Box<dyn std::err
 impl Document {
     /// Asks the model about every byte of `content`, which is not empty.
     pub fn score(content: Vec<u8>, executor: &mut Executor) -> Result<Self> {
-        let mut symbols = vec![ALPHABET_SIZE as u16];
+        let mut symbols = vec![ALPHABET_SIZE as u32];
         symbols.extend(
             content[..content.len() - 1]
                 .iter()
-                .map(|&byte| u16::from(byte)),
+                .map(|&byte| u32::from(byte)),
         );
         let mut logits = vec![0; content.len() * ALPHABET_SIZE];
         executor.start(1)?;

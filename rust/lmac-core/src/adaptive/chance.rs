@@ -34,6 +34,12 @@ impl Chance {
         (self.0 >> (32 - PROBABILITY_BITS)).max(1)
     }
 
+    /// How many bits it has learned, up to the limit.
+    #[inline(always)]
+    pub(super) fn count(self) -> u32 {
+        self.0 & COUNT_MASK
+    }
+
     /// Learns a bit; `limit` is the count beyond which the rate falls no further.
     #[inline(always)]
     pub(super) fn update(&mut self, bit: u32, limit: u32) {

@@ -9,7 +9,7 @@
 //! on tables made by integer arithmetic, and the same on every machine.
 //!
 //! One `Mixture` serves all lanes of a block, in the order (step, lane): what it learns in one
-//! lane, it knows in all of them.
+//! lane, it knows in all of them. A `Spelling` codes tokens, byte by byte, with a mixture.
 //!
 //! Format: docs/adaptive.md.
 
@@ -21,6 +21,7 @@ mod avx2;
 mod bit_history;
 mod chance;
 mod contexts;
+mod ending;
 mod experts;
 mod initial;
 mod logistic;
@@ -29,6 +30,7 @@ mod node;
 mod past;
 mod refinement;
 mod slots;
+mod spelling;
 
 #[cfg(target_arch = "x86_64")]
 use crate::executor::InstructionSet;
@@ -46,6 +48,7 @@ use mixer::{Arithmetic, Portable, WEIGHT_ONE, WeightSet};
 use node::Node;
 use past::{Past, hash};
 use refinement::Refinement;
+pub use spelling::Spelling;
 
 /// Where the inputs of the mixer come from: the contexts, the match, the network, order 0, and a
 /// constant.
@@ -286,7 +289,11 @@ impl Mixture {
         self.hashed.begin_symbol(&past);
         let previous = [past.back(1).into(), past.back(2).into()];
         let (lanes, positions) = (&self.lanes, &self.positions);
-        let is_known = |position| position < positions[lanes.lane_at(position)];
+        // A match can run beyond the end of the content where lanes are not in step: with tokens.
+        let is_known = |position| {
+            let lane = lanes.lane_at(position).min(lanes.count() - 1);
+            position < positions[lane]
+        };
         self.matching.begin_symbol(&past, is_known);
         let sureness = network.sureness();
         self.hashed.find_buckets();

@@ -149,7 +149,7 @@ impl Executor {
         &self.model
     }
 
-    fn check_call(&self, symbols: &[u16], steps: usize, logits: &[i16]) -> Result<()> {
+    fn check_call(&self, symbols: &[u32], steps: usize, logits: &[i16]) -> Result<()> {
         let rows = self.lanes.len().checked_mul(steps);
         if rows != Some(symbols.len()) {
             return Err(refused("symbols must be (lanes, steps)"));
@@ -160,7 +160,7 @@ impl Executor {
         }
         if symbols
             .iter()
-            .any(|&symbol| usize::from(symbol) > alphabet_size)
+            .any(|&symbol| symbol as usize > alphabet_size)
         {
             return Err(refused("a symbol is not in the alphabet"));
         }
@@ -195,7 +195,7 @@ impl Predictor for Executor {
         Ok(())
     }
 
-    fn advance(&mut self, symbols: &[u16], steps: usize, logits: &mut [i16]) -> Result<()> {
+    fn advance(&mut self, symbols: &[u32], steps: usize, logits: &mut [i16]) -> Result<()> {
         self.check_call(symbols, steps, logits)?;
         if symbols.is_empty() {
             return Ok(());
@@ -231,7 +231,7 @@ fn reproduces_known_answer(network: Network<'_>) -> bool {
     };
     let (mut lanes, mut tile) = ([lane], Tile::new(network));
     let known_answer = network.model.known_answer();
-    let mut symbols = vec![architecture.alphabet_size as u16];
+    let mut symbols = vec![architecture.alphabet_size];
     symbols.extend(&known_answer.symbols);
     let mut logits = vec![0; TILE_ROWS * architecture.alphabet_size as usize];
     let mut hash = Sha256::new();

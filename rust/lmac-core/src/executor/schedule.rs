@@ -24,7 +24,7 @@ const MIN_SHARED_ROWS: usize = 8;
 pub(super) struct Call<'a> {
     pub network: Network<'a>,
     /// `(lanes, steps)`.
-    pub symbols: &'a [u16],
+    pub symbols: &'a [u32],
     pub steps: usize,
 }
 

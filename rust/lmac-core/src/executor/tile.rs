@@ -23,7 +23,7 @@ struct Row {
     lane: usize,
     /// The position in the lane's context.
     position: usize,
-    symbol: u16,
+    symbol: u32,
     /// Which row of the logits follows.
     output: usize,
 }
@@ -78,7 +78,7 @@ impl Tile {
     }
 
     /// Appends a symbol to lane number `index`; its logits will be row `output`.
-    pub fn push(&mut self, index: usize, lane: &mut Lane, symbol: u16, output: usize) {
+    pub fn push(&mut self, index: usize, lane: &mut Lane, symbol: u32, output: usize) {
         let contexts = lane.hasher.len();
         let context_rows = &mut self.context_rows[self.rows.len() * contexts..][..contexts];
         lane.hasher.push(symbol, context_rows);
@@ -96,7 +96,7 @@ impl Tile {
         let weights = network.model.weights();
         let width = network.width();
         for (row, residual) in self.rows.iter().zip(self.residual.chunks_exact_mut(width)) {
-            let embedding = &weights.symbol_embedding[usize::from(row.symbol) * width..][..width];
+            let embedding = &weights.symbol_embedding[row.symbol as usize * width..][..width];
             for (x, &entry) in residual.iter_mut().zip(embedding) {
                 *x = i32::from(entry) << weights.symbol_shift;
             }

@@ -43,8 +43,9 @@ const WEIGHTS: [u32; (TOTAL_BITS as usize + 1) * EXP2.len() + 1] = {
     weights
 };
 
-/// The smallest and the largest alphabet that a table can hold.
-const ALPHABET_SIZES: std::ops::RangeInclusive<usize> = 2..=65_535;
+/// The smallest and the largest alphabet that a table can hold: a sixteenth of the total goes to
+/// the frequency of at least 1.
+const ALPHABET_SIZES: std::ops::RangeInclusive<usize> = 2..=1 << 20;
 
 /// The slots of all symbols of an alphabet, reused from one prediction to the next.
 ///
@@ -71,7 +72,7 @@ impl FrequencyTable {
     ///
     /// # Panics
     ///
-    /// If the alphabet has fewer than 2 or more than 65,535 symbols.
+    /// If the alphabet has fewer than 2 or more than 2^20 symbols.
     #[must_use]
     pub fn new(alphabet_size: usize) -> Self {
         let instruction_set = InstructionSet::from_environment();
@@ -126,13 +127,39 @@ impl FrequencyTable {
             *weight = weight_of(largest, logit);
             weight_sum += u64::from(*weight);
         }
-        let multiplier = multiplier_of(weight_sum, logits.len());
+        self.favourite = first_index_of(largest, logits);
+        self.make_frequencies_of_weights(weight_sum);
+    }
+
+    /// Replaces all slots by those of weights, given as pairs of a symbol and its weight, in the order of the
+    /// symbols; of the others, the weight is 0.
+    ///
+    /// # Panics
+    ///
+    /// If a symbol is not in the alphabet, or if the weights add up to nothing or to more than `TOTAL`.
+    pub(crate) fn set_weights(&mut self, weights: impl Iterator<Item = (u8, u32)> + Clone) {
+        let weight_sum: u32 = weights.clone().map(|(_, weight)| weight).sum();
+        assert!((1..=TOTAL).contains(&weight_sum));
+        let shift = TOTAL_BITS - weight_sum.ilog2(); // so that the sum is at least 2^24
+        let mut largest = 0;
+        self.starts.fill(0);
+        for (symbol, weight) in weights {
+            self.starts[usize::from(symbol) + 1] = weight << shift;
+            if weight > largest {
+                (self.favourite, largest) = (usize::from(symbol), weight);
+            }
+        }
+        self.make_frequencies_of_weights(u64::from(weight_sum) << shift);
+    }
+
+    /// Turns weights, which stand in the places of the slots' ends, into slots.
+    fn make_frequencies_of_weights(&mut self, weight_sum: u64) {
+        let multiplier = multiplier_of(weight_sum, self.starts.len() - 1);
         let mut end = 0;
         for start in &mut self.starts[1..] {
             end += frequency_of(*start, multiplier);
             *start = end;
         }
-        self.favourite = first_index_of(largest, logits);
         self.give_remainder_to_favourite();
     }
 

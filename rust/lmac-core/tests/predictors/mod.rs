@@ -56,14 +56,14 @@ impl Predictor for Doubling {
         Ok(())
     }
 
-    fn advance(&mut self, symbols: &[u16], steps: usize, logits: &mut [i16]) -> Result<()> {
+    fn advance(&mut self, symbols: &[u32], steps: usize, logits: &mut [i16]) -> Result<()> {
         assert_eq!(symbols.len(), self.lanes.len() * steps);
         assert_eq!(logits.len(), symbols.len() * ALPHABET_SIZE);
         self.advanced_steps += steps;
         let mut rows = logits.chunks_exact_mut(ALPHABET_SIZE);
         for (lane, symbols) in self.lanes.iter_mut().zip(symbols.chunks_exact(steps)) {
             for (&symbol, row) in symbols.iter().zip(&mut rows) {
-                row.copy_from_slice(lane.push(usize::from(symbol)));
+                row.copy_from_slice(lane.push(symbol as usize));
             }
         }
         Ok(())
@@ -89,7 +89,7 @@ impl Predictor for Fixed {
         Ok(())
     }
 
-    fn advance(&mut self, _symbols: &[u16], _steps: usize, logits: &mut [i16]) -> Result<()> {
+    fn advance(&mut self, _symbols: &[u32], _steps: usize, logits: &mut [i16]) -> Result<()> {
         for row in logits.chunks_exact_mut(self.logits.len()) {
             row.copy_from_slice(&self.logits);
         }
@@ -148,7 +148,7 @@ impl Predictor for Rule {
         Ok(())
     }
 
-    fn advance(&mut self, symbols: &[u16], steps: usize, logits: &mut [i16]) -> Result<()> {
+    fn advance(&mut self, symbols: &[u32], steps: usize, logits: &mut [i16]) -> Result<()> {
         self.advanced_steps += steps;
         let mut rows = logits.chunks_exact_mut(ALPHABET_SIZE);
         for (last, symbols) in self.lanes.iter_mut().zip(symbols.chunks_exact(steps)) {

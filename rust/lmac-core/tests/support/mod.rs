@@ -177,7 +177,7 @@ impl TestModel {
 
     fn metadata(&self) -> Vec<StringStringEntryProto> {
         let known_answer = if self.known_answer.is_empty() {
-            self.compute_known_answer(&[7, 77, 101 % self.architecture.alphabet_size as u16])
+            self.compute_known_answer(&[7, 77, 101 % self.architecture.alphabet_size])
         } else {
             self.known_answer.clone()
         };
@@ -194,12 +194,12 @@ impl TestModel {
         .to_vec()
     }
 
-    fn compute_known_answer(&self, symbols: &[u16]) -> String {
-        let symbols: Vec<u16> = symbols
+    fn compute_known_answer(&self, symbols: &[u32]) -> String {
+        let symbols: Vec<u32> = symbols
             .iter()
-            .map(|&symbol| symbol % self.architecture.alphabet_size as u16)
+            .map(|&symbol| symbol % self.architecture.alphabet_size)
             .collect();
-        let context = [&[self.architecture.alphabet_size as u16], &symbols[..]].concat();
+        let context = [&[self.architecture.alphabet_size], &symbols[..]].concat();
         let logits = Reference::new(self).logits(&context);
         let bytes: Vec<u8> = logits
             .iter()

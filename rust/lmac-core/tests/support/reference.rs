@@ -26,7 +26,7 @@ impl<'a> Reference<'a> {
     }
 
     /// The logits `(symbols, alphabet_size)` after every symbol of one context.
-    pub fn logits(&self, symbols: &[u16]) -> Vec<i16> {
+    pub fn logits(&self, symbols: &[u32]) -> Vec<i16> {
         let mut x: Vec<Vec<i64>> = (0..symbols.len()).map(|t| self.embed(symbols, t)).collect();
         for layer in 0..self.a.layers {
             self.attention(layer, &mut x);
@@ -39,11 +39,11 @@ impl<'a> Reference<'a> {
     }
 
     /// Section 4.
-    fn embed(&self, symbols: &[u16], t: usize) -> Vec<i64> {
+    fn embed(&self, symbols: &[u32], t: usize) -> Vec<i64> {
         let width = self.a.width as usize;
         let shift = self.tensors["symbol_shift"][0];
         let table = &self.tensors["symbol_embedding"];
-        let row = &table[usize::from(symbols[t]) * width..][..width];
+        let row = &table[symbols[t] as usize * width..][..width];
         let mut x: Vec<i64> = row.iter().map(|value| value << shift).collect();
         if !self.a.contexts.is_empty() {
             add(&mut x, &self.product("context", &self.features(symbols, t)));
@@ -51,7 +51,7 @@ impl<'a> Reference<'a> {
         x
     }
 
-    fn features(&self, symbols: &[u16], t: usize) -> Vec<i64> {
+    fn features(&self, symbols: &[u32], t: usize) -> Vec<i64> {
         let tables = &self.tensors["context_tables"];
         let row_bytes = self.a.context_dim as usize / 2;
         let mut features = Vec::new();
@@ -170,7 +170,7 @@ fn add(x: &mut [i64], branch: &[i64]) {
 }
 
 /// Section 4, for one position: all words are found anew.
-pub fn context_rows(a: &Architecture, symbols: &[u16], t: usize) -> Vec<u32> {
+pub fn context_rows(a: &Architecture, symbols: &[u32], t: usize) -> Vec<u32> {
     let mix = |h: u32, item: u32| {
         h.wrapping_add(item)
             .wrapping_add(1)
@@ -182,7 +182,7 @@ pub fn context_rows(a: &Architecture, symbols: &[u16], t: usize) -> Vec<u32> {
         .map(|(table, context)| {
             let item = |j: usize| match context.kind {
                 ContextKind::Ngram if j > t => a.alphabet_size,
-                ContextKind::Ngram => u32::from(symbols[t - j]),
+                ContextKind::Ngram => symbols[t - j],
                 ContextKind::Word => words.get(j).copied().unwrap_or(0),
             };
             let seed = match context.kind {
@@ -197,9 +197,9 @@ pub fn context_rows(a: &Architecture, symbols: &[u16], t: usize) -> Vec<u32> {
 }
 
 /// `w[0], w[1], ..`, with `s[t] + 1` for `w[0]` between words.
-fn word_hashes(symbols: &[u16], mix: impl Fn(u32, u32) -> u32) -> Vec<u32> {
-    let letter = |&s: &u16| u8::try_from(s).is_ok_and(|b| b.is_ascii_alphanumeric() || b > 127);
-    let lower = |s: u16| u32::from((s as u8).to_ascii_lowercase());
+fn word_hashes(symbols: &[u32], mix: impl Fn(u32, u32) -> u32) -> Vec<u32> {
+    let letter = |&s: &u32| u8::try_from(s).is_ok_and(|b| b.is_ascii_alphanumeric() || b > 127);
+    let lower = |s: u32| u32::from((s as u8).to_ascii_lowercase());
     let words = symbols
         .split(|symbol| !letter(symbol))
         .filter(|word| !word.is_empty());
@@ -207,7 +207,7 @@ fn word_hashes(symbols: &[u16], mix: impl Fn(u32, u32) -> u32) -> Vec<u32> {
     let mut hashes: Vec<u32> = hashes.collect();
     let last = symbols.last().unwrap();
     if !letter(last) {
-        hashes.push(u32::from(*last) + 1);
+        hashes.push(*last + 1);
     }
     hashes.reverse();
     hashes
