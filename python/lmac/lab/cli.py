@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     raw = argparse.RawDescriptionHelpFormatter
     usage = "lmac-lab train TEXT... -o MODEL.onnx [options]"
     _add_train(commands.add_parser("train", help="train a model on text", usage=usage, description=TRAIN, epilog=_sizes(), formatter_class=raw))
-    _add_export(commands.add_parser("export", help="write the last state of a checkpoint as one .onnx file"))
+    _add_export(commands.add_parser("export", help="write a checkpoint as a model for lmac"))
     _add_eval(commands.add_parser("eval", help="measure a model on files, beside other compressors"))
     arguments = parser.parse_args(argv)
     try:
@@ -93,12 +94,22 @@ def _train(arguments: argparse.Namespace) -> int:
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", type=Path, help="checkpoint of a training run")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="the .onnx file to write")
+    add = parser.add_argument
+    add("checkpoint", type=Path, metavar="CHECKPOINT", help="checkpoint of a training run, or folder with a Hugging Face checkpoint")
+    add("-o", "--output", type=Path, required=True, metavar="OUT", help="the .onnx file to write; of a folder, the folder to write")
+    group = parser.add_argument_group("for a folder")
+    group.add_argument("--context-length", type=int, metavar="N", help="tokens that the model sees at most (default: as the model, at most 1024)")
+    group.add_argument("--concat", action="store_true", help="growing caches, as Hugging Face's exports have them: any context length, but slow")
+    group.add_argument("-f", "--force", action="store_true", help="replace an earlier export")
     parser.set_defaults(run=_export)
 
 
 def _export(arguments: argparse.Namespace) -> None:
+    if arguments.checkpoint.is_dir():
+        _export_folder(arguments)
+        return
+    if arguments.context_length is not None or arguments.concat:
+        raise ValueError("--context-length and --concat are for folders; the checkpoint of a training run says all of its model")
     import torch
 
     from .export import export
@@ -108,6 +119,13 @@ def _export(arguments: argparse.Namespace) -> None:
     model = ExactTransformer(Architecture.from_json(state["architecture"]))
     model.load_state_dict(state["model"])
     export(model.tensors(), model.architecture, arguments.output)
+
+
+def _export_folder(arguments: argparse.Namespace) -> None:
+    from .checkpoint import export_checkpoint
+
+    options = {name: getattr(arguments, name) for name in ("context_length", "concat", "force")}
+    print(export_checkpoint(arguments.checkpoint, arguments.output, **options), file=sys.stderr)
 
 
 def _add_eval(parser: argparse.ArgumentParser) -> None:
