@@ -22,10 +22,14 @@ __all__ = [
     "LmacError",
     "Model",
     "ModelMismatchError",
+    "OnnxSummary",
     "PredictorError",
+    "Settings",
+    "Vocabulary",
     "__version__",
     "compress",
     "compress_many",
+    "cpu_features",
     "decompress",
     "decompress_many",
     "inspect",
@@ -45,10 +49,8 @@ class PredictorError(LmacError): ...
 def compress(
     data: ReadableBuffer,
     predictor: Predictor,
+    settings: Settings,
     *,
-    adaptive: bool,
-    block_len: int | None,
-    lane_len: int | None,
     progress: Callable[[int], object] | None = None,
 ) -> bytes:
     """Compresses ``data`` to one frame."""
@@ -65,11 +67,9 @@ def decompress(
 def compress_many(
     records: Sequence[ReadableBuffer],
     predictor: Predictor,
+    settings: Settings,
     *,
     bare: bool,
-    adaptive: bool,
-    block_len: int | None,
-    lane_len: int | None,
     progress: Callable[[int], object] | None = None,
 ) -> list[bytes]:
     """Compresses every record to a blob: a frame, or the bare form."""
@@ -77,16 +77,39 @@ def compress_many(
 def decompress_many(
     blobs: Sequence[ReadableBuffer],
     predictor: Predictor,
+    settings: Settings,
     *,
     bare: bool,
-    adaptive: bool,
     max_output_size: int | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> list[bytes]:
     """Restores every record of ``compress_many``."""
 
+def cpu_features() -> list[str]:
+    """The instruction sets of this processor by which libraries choose their arithmetic."""
+
 def inspect(data: ReadableBuffer) -> list[FrameInfo]:
     """Reads the headers of all frames in ``data``, without a model and without decoding."""
+
+@final
+class Settings:
+    """How content is divided and coded."""
+
+    def __new__(cls, *, adaptive: bool, block_len: int | None, lane_len: int | None, verify: bool) -> Settings: ...
+
+@final
+class Vocabulary:
+    """What the numbers that a language model predicts spell."""
+
+    def __new__(cls, tokens: Sequence[bytes], prefix: bytes | None = None) -> Vocabulary: ...
+    @property
+    def alphabet_size(self) -> int:
+        """How many numbers the model predicts."""
+    @property
+    def prefix(self) -> bytes:
+        """What is spelled before any content."""
+    def spell(self, number: int) -> bytes | None:
+        """What a number spells: a token, or the byte ``number - alphabet_size - 1``, escaped; ``None`` if it never occurs."""
 
 @final
 class FrameInfo:
@@ -104,6 +127,9 @@ class FrameInfo:
     @property
     def content_size(self) -> int | None:
         """The content size that the header states, if any."""
+    @property
+    def fingerprint(self) -> str | None:
+        """The conditions that the header states, if the model computes in floating point."""
     @property
     def content_len(self) -> int:
         """Length of the content of all blocks."""
@@ -127,7 +153,7 @@ class FrameInfo:
 class Compressor:
     """Content in pieces to frames in pieces."""
 
-    def __new__(cls, *, adaptive: bool, block_len: int | None, lane_len: int | None) -> Compressor: ...
+    def __new__(cls, settings: Settings) -> Compressor: ...
     def pledge(self, content_size: int | None) -> None:
         """Announces the content size of the next frame, in bytes."""
     def compress(
@@ -218,6 +244,25 @@ class Model:
     @property
     def known_answer(self) -> tuple[list[int], bytes]:
         """Symbols, and the SHA-256 of the logits they lead to."""
+
+@final
+class OnnxSummary:
+    """What a file of anybody's model says of itself.
+
+    Raises:
+        FormatError: It is no ONNX file.
+    """
+
+    def __new__(cls, data: ReadableBuffer) -> OnnxSummary: ...
+    @property
+    def is_exact(self) -> bool:
+        """Whether it is an exact model of lmac's own."""
+    @property
+    def external_files(self) -> list[str]:
+        """Names of the files with weights, relative to its folder."""
+    @property
+    def saturating(self) -> str | None:
+        """The first operator that multiplies u8 by s8, if there is one."""
 
 @final
 class Executor:

@@ -2,13 +2,15 @@
 
 Data goes to standard output, messages to standard error, one line each and never a traceback; the source is kept
 unless ``--rm`` is given. The model is loaded only when there is something to do. What is done to a
-file is in ``command``.
+file is in ``command``; ``lmac doctor`` is in ``doctor``.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import signal
+import sys
 import threading
 from collections.abc import Sequence
 from types import FrameType
@@ -28,10 +30,12 @@ examples:
   tar -I lmac -cf src.tar.lmac src       archives; tar -I lmac -xf src.tar.lmac restores them
   lmac -t backup.lmac && lmac -l backup.lmac
   lmac -d --recover damaged.lmac -o rest restore what is intact, say what is lost
+  lmac doctor                            say what this machine has and what lmac uses of it
 
 exit status: 0 if all is well, 1 if anything failed (the other files are still worked on), 2 if --recover had to
 leave something out. An output file is complete or not there at all; it gets the source's permissions and
-modification time. Compression and decompression need the same model, which frames name (lmac -l).
+modification time. Compression and decompression need the same model, which frames name (lmac -l). Where there is a
+file called doctor, "lmac doctor" compresses it, as "lmac ./doctor" and "lmac -- doctor" always do.
 """
 
 
@@ -42,7 +46,12 @@ class _Parser(argparse.ArgumentParser):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code: 0, 1 if any file failed, or 2 if content was lost."""
-    options = _parser().parse_args(argv)
+    arguments = sys.argv[1:] if argv is None else list(argv)
+    if arguments[:1] == ["doctor"] and not os.path.isfile("doctor"):  # what compressed a file of that name still does
+        from . import doctor
+
+        return doctor.main(arguments[1:])
+    options = _parser().parse_args(arguments)
     options.files = options.files or [STDIN]
     if options.output == STDIN:
         options.output, options.stdout = None, True
@@ -99,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_operations(parser.add_argument_group("operation (default: compress)"))
     _add_file_options(parser.add_argument_group("files"))
     _add_compression_options(parser.add_argument_group("compression"))
+    _add_language_model_options(parser.add_argument_group("language models in floating point"))
     _add_other_options(parser.add_argument_group("other"))
     return parser
 
@@ -123,7 +133,7 @@ def _add_file_options(group: argparse._ArgumentGroup) -> None:
 
 def _add_compression_options(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--model", metavar="FILE", help="use this model instead of the one inside the package")
+    add("--model", metavar="MODEL", help="use this model instead of the one inside the package: a file, or the folder of a language model")
     add("--no-adaptive", dest="adaptive", action="store_false", help="compress with the language model alone")
     add(
         "--block-len",
@@ -136,6 +146,14 @@ def _add_compression_options(group: argparse._ArgumentGroup) -> None:
     add("-T", "--threads", type=_count, default=0, metavar="N", help="use N threads; 0, the default, is one per core")
     add("--executor", choices=("auto", "native", "onnx"), default="auto", help="what runs the model; all give the same bytes")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where it runs")
+
+
+def _add_language_model_options(group: argparse._ArgumentGroup) -> None:
+    add = group.add_argument
+    add("--tokenizer", metavar="FILE", help="its tokenizer.json (default: the one beside it)")
+    add("--context-length", type=_count, metavar="N", help="tokens that it sees at most (default: as many as it can, up to 1024)")
+    add("--no-verify", dest="verify", action="store_false", help="do not decompress what was compressed, to prove that it can be done")
+    add("--ignore-fingerprint", action="store_true", help="try to decompress what was compressed on another machine, with other versions or settings")
 
 
 def _add_other_options(group: argparse._ArgumentGroup) -> None:

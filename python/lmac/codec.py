@@ -7,6 +7,7 @@ calls; ``stream`` and ``lmac_file`` do the same a piece at a time. Everything el
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, TypedDict
 
 from . import _core
-from .model import DeviceName, ExecutorName, ModelSource, load_predictor
+from .model import DeviceName, ExecutorName, ModelSource, Running, load_predictor
 from .predictor import Predictor
 
 if TYPE_CHECKING:
@@ -31,6 +32,10 @@ class CodecOptions(TypedDict, total=False):
     adaptive: bool
     block_len: int | None
     lane_len: int | None
+    verify: bool
+    tokenizer: str | os.PathLike[str] | None
+    context_length: int | None
+    ignore_fingerprint: bool
 
 
 class Codec:
@@ -39,22 +44,32 @@ class Codec:
     A codec may be shared by threads; they take turns. For parallel work give each thread its own.
 
     Args:
-        model: Name of a model inside the package, path or bytes of a model file, any ``Predictor``, or ``None`` for
-            ``"default"``.
+        model: Name of a model inside the package, path or bytes of a model file, a folder with a language model (ONNX,
+            and its tokenizer.json), ``"hf:owner/repo"`` for one in Hugging Face's cache, any ``Predictor``, or
+            ``None`` for ``"default"``.
         device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for the best choice of the executor.
-        threads: How many the executor may use; ``None`` for one per core. The result does not depend on it.
+        threads: How many the executor may use; ``None`` for one per core. With an exact model the result does not
+            depend on it.
         executor: ``"native"``, ``"onnx"`` (ONNX Runtime), or ``"auto"``: native except on a GPU. All write the
-            same bytes.
+            same bytes. Only ONNX Runtime runs models that are not exact.
         adaptive: Mix the model with experts that learn from the content, and leave out the model where it does
             not help: better, and slower than the model alone by a few microseconds a byte.
         block_len: Bytes per independent block; ``None`` for 2^24 in adaptive mode, 2^20 otherwise. Shorter blocks
             compress less, and make reading in the middle of a file cheaper: a read restores whole blocks.
         lane_len: Bytes per lane, the segments of a block that advance together: longer lanes compress better,
-            more lanes run faster. ``None`` for the rule of the mode (docs/format.md).
+            more lanes run faster. ``None`` for the rule of the mode (docs/format.md); with a language model that is not
+            exact, 2^16, in blocks of 2^20.
+        verify: Decode what a model in floating point has coded before it counts as compressed, and code it in another
+            way if that fails. It doubles the time. An exact model needs no such proof.
+        tokenizer: Path of a tokenizer.json; ``None`` for the one beside the model.
+        context_length: How many tokens a language model sees at most; ``None`` for as many as it can, up to 1,024.
+        ignore_fingerprint: Try to decompress what a model in floating point has compressed elsewhere, although its
+            numbers may differ here. If they do, that takes its time and ends with a ``CorruptedDataError``.
 
     Raises:
-        FormatError: The file is no exact model.
-        PredictorError: The executor does not reproduce the model's known answers.
+        FormatError: The file is no model.
+        LmacError: The model is of a kind that cannot be used, or a part of it is missing.
+        PredictorError: The executor does not reproduce the model's known answers, or ONNX Runtime cannot run it.
 
     Example:
         >>> import lmac
@@ -73,11 +88,19 @@ class Codec:
         adaptive: bool = True,
         block_len: int | None = None,
         lane_len: int | None = None,
+        verify: bool = True,
+        tokenizer: str | os.PathLike[str] | None = None,
+        context_length: int | None = None,
+        ignore_fingerprint: bool = False,
     ) -> None:
-        self._predictor = load_predictor(model, executor, device, threads)
-        self._adaptive = adaptive
-        self._block_len = block_len
-        self._lane_len = lane_len
+        running = Running(executor, device, threads, tokenizer, context_length, ignore_fingerprint)
+        self._predictor = load_predictor(model, running)
+        self._settings = _core.Settings(
+            adaptive=adaptive,
+            block_len=getattr(self._predictor, "block_len", None) if block_len is None else block_len,
+            lane_len=getattr(self._predictor, "lane_len", None) if lane_len is None else lane_len,
+            verify=verify,
+        )
         self._lock = threading.RLock()  # the predictor holds the contexts of one call
 
     @property
@@ -100,14 +123,7 @@ class Codec:
             PredictorError: The predictor broke its contract.
         """
         with self._lock:
-            return _core.compress(
-                data,
-                self._predictor,
-                adaptive=self._adaptive,
-                block_len=self._block_len,
-                lane_len=self._lane_len,
-                progress=progress,
-            )
+            return _core.compress(data, self._predictor, self._settings, progress=progress)
 
     def decompress(
         self,
@@ -125,7 +141,7 @@ class Codec:
 
         Raises:
             FormatError: ``data`` does not begin with a frame, or one of a newer version.
-            ModelMismatchError: Another model compressed it.
+            ModelMismatchError: Another model compressed it, or one in floating point under other conditions.
             CorruptedDataError: It was damaged or cut short.
             LmacError: The content is longer than ``max_output_size``.
         """
@@ -157,15 +173,7 @@ class Codec:
             [b'level=info msg=started', b'level=info msg=stopped']
         """
         with self._lock:
-            return _core.compress_many(
-                list(records),
-                self._predictor,
-                bare=bare,
-                adaptive=self._adaptive,
-                block_len=self._block_len,
-                lane_len=self._lane_len,
-                progress=progress,
-            )
+            return _core.compress_many(list(records), self._predictor, self._settings, bare=bare, progress=progress)
 
     def decompress_many(
         self,
@@ -187,7 +195,7 @@ class Codec:
             FormatError, ModelMismatchError, CorruptedDataError, LmacError: As ``decompress``; the message says which record.
         """
         with self._lock:
-            return _core.decompress_many(list(blobs), self._predictor, bare=bare, adaptive=self._adaptive, max_output_size=max_output_size, progress=progress)
+            return _core.decompress_many(list(blobs), self._predictor, self._settings, bare=bare, max_output_size=max_output_size, progress=progress)
 
     @contextmanager
     def exclusive(self) -> Iterator[Predictor]:
@@ -197,7 +205,7 @@ class Codec:
 
     def begin_frames(self) -> _core.Compressor:
         """The core of an ``LmacCompressor`` with the settings of this codec."""
-        return _core.Compressor(adaptive=self._adaptive, block_len=self._block_len, lane_len=self._lane_len)
+        return _core.Compressor(self._settings)
 
     def decompress_block(self, block: _core.Block, payload: bytes, *, progress: Callable[[int], object] | None = None) -> bytes:
         """The content of one block of a ``BlockWalk``.

@@ -55,6 +55,10 @@ class Command:
             adaptive=options.adaptive,
             block_len=options.block_len,
             lane_len=options.lane_len,
+            verify=options.verify,
+            tokenizer=options.tokenizer,
+            context_length=options.context_length,
+            ignore_fingerprint=options.ignore_fingerprint,
         )
 
     def run_all(self, names: list[str]) -> int:

@@ -25,6 +25,8 @@ class Listing:
     #: Length of their content, in bytes.
     uncompressed: int = 0
     models: set[str] = field(default_factory=set)
+    #: Under which conditions models in floating point have compressed them.
+    fingerprints: set[str] = field(default_factory=set)
 
     def add(self, frame: FrameInfo) -> None:
         """Counts one frame."""
@@ -36,11 +38,14 @@ class Listing:
         self.compressed += frame.frame_len
         self.uncompressed += frame.content_len
         self.models.add(frame.model_id.hex())
+        if frame.fingerprint is not None:
+            self.fingerprints.add(frame.fingerprint)
 
     def __iadd__(self, other: Listing) -> Listing:
         """Counts another file."""
         for name, value in vars(other).items():
-            setattr(self, name, self.models | other.models if name == "models" else getattr(self, name) + value)
+            own = getattr(self, name)
+            setattr(self, name, own | value if isinstance(value, set) else own + value)
         return self
 
     @property
@@ -64,7 +69,8 @@ class Listing:
     def details(self) -> str:
         """What the table has no room for."""
         mode = {0: "the model alone", self.frames: "adaptive"}.get(self.adaptive_frames, "both")
-        return f"        mode: {mode}; blocks stored: {self.stored_blocks}, coded without the model: {self.blocks_without_model}"
+        blocks = f"        mode: {mode}; blocks stored: {self.stored_blocks}, coded without the model: {self.blocks_without_model}"
+        return "\n".join([blocks, *(f"        written with {fingerprint}" for fingerprint in sorted(self.fingerprints))])
 
 
 def read_listing(file: ReadableFile) -> Listing:

@@ -300,8 +300,8 @@ def open(
         encoding: As for the built-in ``open``, in text modes only.
         errors: As for the built-in ``open``, in text modes only.
         newline: As for the built-in ``open``, in text modes only.
-        **options: ``model``, ``device``, ``threads``, ``executor``, ``adaptive``, ``block_len`` and ``lane_len``, as for
-            ``Codec``. Whoever reads one byte restores the block around it: ``block_len`` makes that cheaper.
+        **options: ``model``, ``device``, ``threads`` and all others of ``Codec``. Whoever reads one byte restores the
+            block around it: ``block_len`` makes that cheaper.
 
     Raises:
         ValueError: An unknown mode, text arguments in a binary mode, or options beside ``codec``.

@@ -43,7 +43,7 @@ class OnnxExecutor:
         self._model = Model(model)
         self._architecture: dict[str, Any] = json.loads(self._model.architecture)
         self._slots = self._architecture["window"] + MAX_STEPS - 1
-        self._session = create_session(model, device, threads)
+        self._session = create_session(model, device, threads, exact=True)
         self._self_test()
 
     @property
