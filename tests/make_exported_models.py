@@ -22,14 +22,15 @@ SIZES = {"vocab_size": VOCAB_SIZE, "bos_token_id": 0, "eos_token_id": 0, "max_po
 LLAMA_SIZES = {"hidden_size": 24, "intermediate_size": 40, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2}
 
 
-def random_model(name: str) -> Any:
+def random_model(name: str, **changes: float) -> Any:
     """A model whose logits have a standard deviation of about 2 (from the initializer's range), so that it has clear preferences."""
     torch.manual_seed(20)
+    sizes = SIZES | changes
     if name == "gpt2":
-        return transformers.GPT2LMHeadModel(transformers.GPT2Config(**SIZES, n_embd=24, n_layer=2, n_head=3))
+        return transformers.GPT2LMHeadModel(transformers.GPT2Config(**sizes, n_embd=24, n_layer=2, n_head=3))
     if name == "qwen2":
-        return transformers.Qwen2ForCausalLM(transformers.Qwen2Config(**SIZES, **LLAMA_SIZES, tie_word_embeddings=True))
-    return transformers.LlamaForCausalLM(transformers.LlamaConfig(**SIZES, **LLAMA_SIZES))
+        return transformers.Qwen2ForCausalLM(transformers.Qwen2Config(**sizes, **LLAMA_SIZES, tie_word_embeddings=True))
+    return transformers.LlamaForCausalLM(transformers.LlamaConfig(**sizes, **LLAMA_SIZES))
 
 
 def write_checkpoint(model: Any, tokenizer: str, folder: Path) -> None:

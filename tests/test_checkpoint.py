@@ -15,10 +15,12 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 pytest.importorskip("onnxscript")
 
+import lmac  # noqa: E402
 from lmac.lab import cli  # noqa: E402
 
 from make_exported_models import EXPORTED, LLAMA_SIZES, SIZES, VOCAB_SIZE, random_model, write_checkpoint  # noqa: E402
-from tokenizer_files import trained_tokenizer  # noqa: E402
+from public_checkpoints import TEXT_NAMES, material, needs_material  # noqa: E402
+from tokenizer_files import gpt2_tokenizer, trained_tokenizer  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of torch and transformers, about parts of their own
 TOKENS = np.random.default_rng(1).integers(0, VOCAB_SIZE, (3, 48))
@@ -199,3 +201,23 @@ def test_the_exported_models_among_the_tests_are_still_what_the_checkpoints_comp
         logits = session.run(["logits"], feed | {key: np.zeros(size, np.float32) for key, size in sizes.items()})[0]
     np.testing.assert_allclose(logits, expected, atol=1e-4)
     assert expected.std() > 1
+
+
+@pytest.fixture(scope="module", params=["gpt2", "llama", "qwen2"])
+def large(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> lmac.Codec:
+    """A model with all tokens of GPT-2, exported as it is from a checkpoint."""
+    folder = tmp_path_factory.mktemp(request.param)
+    model = random_model(request.param, vocab_size=50_257, bos_token_id=50_256, eos_token_id=50_256, initializer_range=0.1)
+    write_checkpoint(model, gpt2_tokenizer(material("encoder.json"), material("vocab.bpe")), folder / "checkpoint")
+    assert cli.main(["export", str(folder / "checkpoint"), "-o", str(folder / "model")]) == 0
+    return lmac.Codec(folder / "model", device="cpu", threads=1, adaptive=False, verify=False, lane_len=1 << 14)
+
+
+@needs_material
+@pytest.mark.slow
+@pytest.mark.parametrize("name", TEXT_NAMES)
+def test_whole_texts_come_back_with_gpt2s_tokenizer(large: lmac.Codec, name: str) -> None:
+    text = material(name)
+    frame = large.compress(text)
+    assert lmac.inspect(frame)[0].stored_blocks == 0  # random weights: some 16 bits a token, less than 8 bits a byte
+    assert large.decompress(frame) == text

@@ -31,8 +31,8 @@ from .tokenization import Tokenizer
 #: Longer contexts cost memory and time with every lane, and save little.
 DEFAULT_CONTEXT_LENGTH = 1024
 
-#: How many tokens are read at once when a context begins anew: few enough for the logits, which nobody needs, to fit.
-REREAD_STEPS = 16
+#: When a context begins anew, so many logits are computed in one call at most: nobody needs them, but most graphs give them.
+REREAD_LOGITS = 1 << 24
 
 #: How content is divided unless the caller says otherwise: as many lanes as keep the hardware busy, and blocks of which
 #: not too much is lost when one must be coded again.
@@ -141,8 +141,9 @@ class LanguageModel:
         kept[:, 0] = self._begin
         self.graph.start(lanes)
         self._seen[:, : kept.shape[1]] = kept
-        for first in range(0, kept.shape[1], REREAD_STEPS):
-            self.graph.run(kept[:, first : first + REREAD_STEPS])
+        steps = max(REREAD_LOGITS // (lanes * self.alphabet_size), 1)
+        for first in range(0, kept.shape[1], steps):
+            self.graph.run(kept[:, first : first + steps])
 
 
 class TokenPredictor:

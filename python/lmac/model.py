@@ -138,6 +138,21 @@ def _path(model: str | os.PathLike[str] | None) -> Path | None:
     return path
 
 
+def model_size(model: str | os.PathLike[str] | None) -> int:
+    """The bytes of all weights of a model, given the name of one inside the package or a path.
+
+    Raises:
+        LmacError, OSError: As ``Codec``.
+    """
+    path = _path(model)
+    if path is None:
+        return len(_packaged(str(model or DEFAULT_MODEL)))
+    from .model_files import ModelFiles
+
+    files = ModelFiles.find(path)
+    return sum(path.stat().st_size for path in files.weights(OnnxSummary(files.read_graph())))
+
+
 def model_names() -> list[str]:
     """The names of the models inside the package."""
     folder = resources.files("lmac") / "models"

@@ -58,15 +58,23 @@ class ModelFiles:
             LmacError: A file with weights is missing, or lies elsewhere.
         """
         content = hashlib.sha256()
-        for name in ["", *summary.external_files]:
-            path = self.graph.parent / name if name else self.graph
-            if Path(name).is_absolute() or ".." in Path(name).parts:
-                raise LmacError(f"{self.graph} refers to weights outside of its folder: {name}")
-            if not path.is_file():
-                raise LmacError(f"{path} is missing: {self.graph.name} has its weights there")
+        for path in self.weights(summary):
             with path.open("rb") as file:
                 content.update(hashlib.file_digest(file, "sha256").digest())
         return content.digest()
+
+    def weights(self, summary: OnnxSummary) -> list[Path]:
+        """The files that hold weights: the graph, and those that it refers to.
+
+        Raises:
+            LmacError: As ``content_id``.
+        """
+        for name in summary.external_files:
+            if Path(name).is_absolute() or ".." in Path(name).parts:
+                raise LmacError(f"{self.graph} refers to weights outside of its folder: {name}")
+            if not (self.graph.parent / name).is_file():
+                raise LmacError(f"{self.graph.parent / name} is missing: {self.graph.name} has its weights there")
+        return [self.graph, *(self.graph.parent / name for name in summary.external_files)]
 
     @property
     def context_length(self) -> int | None:

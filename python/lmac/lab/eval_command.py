@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lmac import Codec
 
-from ..model import read_model
+from ..model import model_size
 from . import compressors, evaluate, texts
 from .compressors import Compress
 from .evaluate import ADAPTIVE, STATIC
@@ -35,14 +35,13 @@ def run_eval(options: argparse.Namespace) -> None:
 
 def codecs_of(options: argparse.Namespace) -> dict[str, Codec]:
     """The modes of lmac by name, the one for the speeds last."""
-    model = read_model(options.model)
     modes = {STATIC: False, ADAPTIVE: True} if options.adaptive else {STATIC: False}
-    return {name: Codec(model, threads=options.threads, adaptive=adaptive, lane_len=options.lane_len) for name, adaptive in modes.items()}
+    return {name: Codec(options.model, threads=options.threads, adaptive=adaptive, lane_len=options.lane_len) for name, adaptive in modes.items()}
 
 
 def _files(options: argparse.Namespace, codecs: Mapping[str, Codec], others: Mapping[str, Compress]) -> dict[str, float]:
     """Prints the table of files and the one of rates, or the records; returns bits per byte by name."""
-    model_bytes = len(read_model(options.model))
+    model_bytes = model_size(options.model)
     names = [*others, *codecs]
     if not options.csv:
         print(evaluate.header(names), flush=True)
