@@ -34,8 +34,9 @@ def test_the_examples_of_the_package(module: object) -> None:
 
 
 @needs_default_model
-@pytest.mark.parametrize("document", ["README.md", "docs/python-api.md"])
-def test_the_examples_of_the_documents(document: str) -> None:
+@pytest.mark.parametrize("document", ["README.md", "docs/python-api.md", "docs/language-models.md"])
+def test_the_examples_of_the_documents(document: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
     result = doctest.testfile(str(ROOT / document), module_relative=False)
     assert result.failed == 0
     assert result.attempted > 0

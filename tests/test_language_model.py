@@ -19,9 +19,10 @@ from lmac.model_files import ModelFiles
 from lmac.tokenization import Tokenizer
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-from llama_onnx import LlamaShape, build_llama, llama_config, random_weights, read_llama2c, write_folder
+from llama_onnx import LlamaShape, build_llama, llama_config, random_weights, write_folder
+from make_stories_model import write_stories_model
 from public_checkpoints import material, needs_material
-from tokenizer_files import gpt2_tokenizer, llama_tokenizer, trained_tokenizer
+from tokenizer_files import gpt2_tokenizer, trained_tokenizer
 
 EXPORTED = Path(__file__).parent / "exported"
 FOLDERS = ["gpt2", "llama", "qwen2", "llama-fixed"]
@@ -69,8 +70,7 @@ def llama_codec() -> lmac.Codec:
 def stories(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A trained model in the layout of an export."""
     folder = tmp_path_factory.mktemp("stories")
-    shape, weights = read_llama2c(material("stories260K.bin"))
-    write_folder(folder, build_llama(shape, weights), llama_tokenizer(material("tok512.bin")), llama_config(shape))
+    write_stories_model(folder)
     return folder
 
 

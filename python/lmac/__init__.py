@@ -9,7 +9,7 @@ b'The quick brown fox jumps over the lazy dog.'
 * ``Codec``, ``compress``, ``decompress``: bytes in, bytes out (``codec``).
 * ``open``, ``LmacFile``: compressed files that read and write like files (``lmac_file``).
 * ``LmacCompressor``, ``LmacDecompressor``, ``get_frame_info``: frames a piece at a time (``stream``).
-* ``Predictor``: the interface through which any exact model can take part (``predictor``).
+* ``Predictor``, ``Vocabulary``: the interface through which any model can take part (``predictor``).
 * ``inspect``, ``FrameInfo``: what the headers of compressed data say.
 * ``LmacError`` and its family: what can go wrong.
 
@@ -23,6 +23,7 @@ from ._core import (
     LmacError,
     ModelMismatchError,
     PredictorError,
+    Vocabulary,
     __version__,
     inspect,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "ModelMismatchError",
     "Predictor",
     "PredictorError",
+    "Vocabulary",
     "__version__",
     "compress",
     "decompress",

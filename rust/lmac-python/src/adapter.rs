@@ -92,9 +92,9 @@ impl Predictor for Adapter<'_> {
             let py = predictor.py();
             let content = PyBytes::new(py, content);
             let tokens = predictor.call_method1(intern!(py, "tokenize"), (content,))?;
-            let (_, values) = integers(&tokens)?;
-            let number_of = |value| u32::try_from(value).unwrap_or(u32::MAX); // no token either
-            numbers = values.into_iter().map(number_of).collect();
+            for number in tokens.try_iter()? {
+                numbers.push(number?.extract()?);
+            }
             Ok(())
         })?;
         Ok(numbers)
