@@ -72,7 +72,9 @@ class LanguageModel:
         if summary.saturating:
             raise LmacError(f"{files.graph} is quantized to u8 x s8 ({summary.saturating}), which older processors compute wrongly; use another variant")
         if files.tokenizer is None:
-            raise LmacError(f"there is no tokenizer.json beside {files.graph}; name one with tokenizer= (--tokenizer)")
+            raise LmacError(
+                f"{files.graph} is no exact model, and as a language model it needs a tokenizer.json beside it, or one named by tokenizer= (--tokenizer)"
+            )
         weights = files.content_id(summary)
         session = create_session(str(files.graph), device, threads, exact=False)
         #: What runs a step.

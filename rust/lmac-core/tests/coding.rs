@@ -431,6 +431,34 @@ proptest! {
     }
 }
 
+#[test]
+fn tables_of_large_vocabularies_are_those_of_wide_arithmetic() {
+    for alphabet_size in [50_257, 151_936, 1 << 20] {
+        let scattered = |symbol: usize| ((symbol * 7919 + symbol / 300) % 500) as i16 - 250;
+        let cases: [Vec<i16>; 3] = [
+            vec![0; alphabet_size],
+            (0..alphabet_size).map(scattered).collect(),
+            (0..alphabet_size)
+                .map(|symbol| if symbol + 1 == alphabet_size { 400 } else { -3 })
+                .collect(),
+        ];
+        for logits in cases {
+            let expected = slots_by_definition(&logits);
+            for instruction_set in InstructionSet::available() {
+                let mut table =
+                    FrequencyTable::with_instruction_set(alphabet_size, instruction_set);
+                table.set_logits(&logits);
+                assert!((0..alphabet_size).all(|symbol| table.slot(symbol) == expected[symbol]));
+                for target in [0, 1, TOTAL / 3, TOTAL - 1] {
+                    let (symbol, slot) = table.symbol_at(target);
+                    assert_eq!(slot, expected[symbol]);
+                    assert!((slot.start..slot.start + slot.frequency).contains(&target));
+                }
+            }
+        }
+    }
+}
+
 /// docs/format.md, "Frequencies", in 128-bit arithmetic and with exact roots of two.
 fn slots_by_definition(logits: &[i16]) -> Vec<Slot> {
     let largest = *logits.iter().max().unwrap();

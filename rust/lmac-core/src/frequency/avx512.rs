@@ -1,4 +1,4 @@
-//! Slots in 512-bit vectors: sixteen symbols at a time.
+//! Slots in 512-bit vectors: sixteen symbols at a time, and what is left of an alphabet one by one.
 //!
 //! A weight is no look-up in a table of 400 but its definition, `EXP2[distance mod 16] >>
 //! (distance div 16)`: the table of 16 is one register, and a shift by 32 or more gives zero.
@@ -6,22 +6,36 @@
 #[allow(clippy::wildcard_imports)] // thirty intrinsics
 use std::arch::x86_64::*;
 
-use super::{EXP2, SHARE_BITS, multiplier_of};
+use super::{EXP2, SHARE_BITS, frequency_of, multiplier_of, weight_of};
 use crate::predictor::LOGIT_FRACTION_BITS;
 
-/// Symbols that are worked on together; an alphabet must be a multiple.
-pub(super) const SYMBOLS: usize = 32;
+/// Symbols that are worked on together.
+const SYMBOLS: usize = 32;
 
 /// Replaces `ends` `(alphabet_size)` by the ends of all slots before the remainder is given away,
 /// and returns the first symbol with the largest logit.
 #[target_feature(enable = "avx512f,avx512bw")]
 pub(super) fn set_ends(ends: &mut [u32], logits: &[i16]) -> usize {
-    let (logits, _) = logits.as_chunks::<SYMBOLS>();
+    let alphabet_size = logits.len();
+    let (logits, last_logits) = logits.as_chunks::<SYMBOLS>();
+    let (ends, last_ends) = ends.split_at_mut(logits.len() * SYMBOLS);
     let (ends, _) = ends.as_chunks_mut::<16>();
-    let largest = largest_of(logits);
-    let weight_sum = set_weights(ends, logits, largest);
-    set_sums(ends, multiplier_of(weight_sum, logits.len() * SYMBOLS));
-    first_index_of(largest, logits)
+    let largest = largest_of(logits).max(super::largest_of(last_logits).into());
+    let mut weight_sum = set_weights(ends, logits, largest);
+    for (weight, &logit) in last_ends.iter_mut().zip(last_logits) {
+        *weight = weight_of(largest as i16, logit);
+        weight_sum += u64::from(*weight);
+    }
+    let multiplier = multiplier_of(weight_sum, alphabet_size);
+    let mut end = set_sums(ends, multiplier);
+    for weight in last_ends {
+        end += frequency_of(*weight, multiplier);
+        *weight = end;
+    }
+    first_index_of(largest, logits).unwrap_or_else(|| {
+        let index = super::first_index_of(largest as i16, last_logits);
+        logits.len() * SYMBOLS + index
+    })
 }
 
 #[target_feature(enable = "avx512f,avx512bw")]
@@ -36,15 +50,15 @@ fn largest_of(logits: &[[i16; SYMBOLS]]) -> i32 {
 }
 
 #[target_feature(enable = "avx512f,avx512bw")]
-fn first_index_of(largest: i32, logits: &[[i16; SYMBOLS]]) -> usize {
+fn first_index_of(largest: i32, logits: &[[i16; SYMBOLS]]) -> Option<usize> {
     let largest = _mm512_set1_epi16(largest as i16);
     for (index, logits) in logits.iter().enumerate() {
         let equal = _mm512_cmpeq_epi16_mask(load(logits), largest);
         if equal != 0 {
-            return index * SYMBOLS + equal.trailing_zeros() as usize;
+            return Some(index * SYMBOLS + equal.trailing_zeros() as usize);
         }
     }
-    0
+    None
 }
 
 /// Writes all weights and returns their sum.
@@ -74,9 +88,9 @@ fn set_weights(weights: &mut [[u32; 16]], logits: &[[i16; SYMBOLS]], largest: i3
     _mm512_reduce_add_epi64(sums) as u64
 }
 
-/// Turns weights into frequencies and adds them up.
+/// Turns weights into frequencies and adds them up; returns the sum of all.
 #[target_feature(enable = "avx512f,avx512bw")]
-fn set_sums(weights: &mut [[u32; 16]], multiplier: u32) {
+fn set_sums(weights: &mut [[u32; 16]], multiplier: u32) -> u32 {
     let multiplier = _mm512_set1_epi64(i64::from(multiplier));
     let mut before = _mm512_setzero_si512();
     for weights in weights {
@@ -91,6 +105,7 @@ fn set_sums(weights: &mut [[u32; 16]], multiplier: u32) {
         before = _mm512_permutexvar_epi32(_mm512_set1_epi32(15), ends);
         store(weights, ends);
     }
+    _mm512_cvtsi512_si32(before) as u32
 }
 
 /// Of sixteen numbers, the sums of the first, the first two, and so on.

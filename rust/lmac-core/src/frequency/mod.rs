@@ -112,7 +112,7 @@ impl FrequencyTable {
         assert_eq!(logits.len() + 1, self.starts.len(), "one logit a symbol");
         match self.instruction_set {
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx512 if logits.len().is_multiple_of(avx512::SYMBOLS) => {
+            InstructionSet::Avx512 => {
                 // SAFETY: `with_instruction_set` has checked that the processor has them.
                 unsafe { self.set_logits_avx512(logits) }
             }

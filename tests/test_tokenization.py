@@ -1,0 +1,151 @@
+"""Every kind of tokenizer, and any bytes: tokens spell the content, and a bad byte spoils no more than itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import lmac
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from lmac.tokenization import PIECE_LEN, Tokenizer, byte_vocabulary
+from tokenizers import Tokenizer as Library
+from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
+
+from public_checkpoints import material, needs_material
+from tokenizer_files import gpt2_tokenizer, llama_tokenizer, trained_tokenizer
+
+TEXT = "Peter Piper picked a peck of pickled peppers; how many pickled peppers did Peter Piper pick? Größe, naïve, 漢字.\n" * 3
+SIZE = 300
+
+
+def unigram(replacement: str = "\u2581") -> str:
+    """SentencePiece's other model, with a space in front of every text and no bytes."""
+    tokenizer = Library(models.Unigram())
+    tokenizer.normalizer = normalizers.NFKC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(replacement=replacement, prepend_scheme="always")
+    tokenizer.decoder = decoders.Metaspace(replacement=replacement, prepend_scheme="always")
+    tokenizer.train_from_iterator([TEXT], trainers.UnigramTrainer(vocab_size=120, special_tokens=["<unk>"], unk_token="<unk>", show_progress=False))
+    return str(tokenizer.to_str())
+
+
+def word_piece() -> str:
+    """BERT's: all letters small, no accents, no spaces."""
+    tokenizer = Library(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    tokenizer.train_from_iterator([TEXT], trainers.WordPieceTrainer(vocab_size=150, special_tokens=["[UNK]", "[SEP]"], show_progress=False))
+    return str(tokenizer.to_str())
+
+
+def word_level() -> str:
+    """Whole words, and nothing for what is none of them."""
+    tokenizer = Library(models.WordLevel(unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer.train_from_iterator([TEXT], trainers.WordLevelTrainer(special_tokens=["[UNK]"], show_progress=False))
+    return str(tokenizer.to_str())
+
+
+def composing() -> str:
+    """As Qwen's: byte-level, and characters are composed first."""
+    tokenizer = Library.from_str(trained_tokenizer(TEXT, SIZE))
+    tokenizer.normalizer = normalizers.NFC()
+    return str(tokenizer.to_str())
+
+
+MADE: dict[str, Callable[[], str]] = {
+    "byte-level": lambda: trained_tokenizer(TEXT, SIZE),
+    "composing": composing,
+    "unigram": unigram,
+    "word pieces": word_piece,
+    "whole words": word_level,
+}
+REAL: dict[str, Callable[[], str]] = {
+    "llama": lambda: llama_tokenizer(material("tok512.bin")),
+    "gpt2": lambda: gpt2_tokenizer(material("encoder.json"), material("vocab.bpe")),
+}
+CONTENTS = [
+    b"",
+    b" ",
+    b"a",
+    TEXT.encode(),
+    b" " + TEXT.encode() + b"  ",
+    bytes(range(256)),
+    b"\x00" * 50,
+    b"\xed\xa0\x80 \xf0\x9f\x98",
+    "e\u0301 \ufb01 \u00c5 \u212b".encode(),
+    b"<unk>[UNK]<s>[SEP]<|endoftext|><0x41>\xe2\x96\x81##ed",
+    TEXT.upper().encode("utf-16"),
+]
+
+
+def spell(tokenizer: Tokenizer, numbers: list[int]) -> bytes:
+    strings = [tokenizer.vocabulary.spell(number) for number in numbers]
+    assert None not in strings
+    return b"".join(string for string in strings if string)
+
+
+@pytest.fixture(scope="module", params=[*MADE, *(pytest.param(name, marks=needs_material) for name in REAL)])
+def tokenizer(request: pytest.FixtureRequest) -> Tokenizer:
+    data = (MADE | REAL)[request.param]().encode()
+    return Tokenizer(data, 50_257 if request.param == "gpt2" else 512)
+
+
+@pytest.mark.parametrize("index", range(len(CONTENTS)))
+def test_tokens_spell_the_content(tokenizer: Tokenizer, index: int) -> None:
+    assert spell(tokenizer, tokenizer.tokenize(CONTENTS[index])) == tokenizer.prefix + CONTENTS[index]
+
+
+@given(st.lists(st.one_of(st.binary(max_size=20), st.text(max_size=20).map(lambda text: text.encode("utf-8", "surrogatepass"))), max_size=6))
+@settings(max_examples=40, deadline=None)
+def test_tokens_spell_any_content(tokenizer: Tokenizer, parts: list[bytes]) -> None:
+    content = b"".join(parts)
+    assert spell(tokenizer, tokenizer.tokenize(content)) == tokenizer.prefix + content
+
+
+def test_a_model_that_expects_a_first_space_gets_it() -> None:
+    prefixes = {name: Tokenizer(make().encode(), SIZE).prefix for name, make in MADE.items()}
+    assert prefixes == {"byte-level": b"", "composing": b"", "unigram": b" ", "word pieces": b"", "whole words": b""}
+
+
+def test_a_bad_byte_spoils_nothing_but_itself() -> None:
+    tokenizer = Tokenizer(trained_tokenizer(TEXT, SIZE).encode(), SIZE)
+    half = TEXT.encode()
+    good = tokenizer.tokenize(half)
+    assert tokenizer.tokenize(half + b"\xff" + half) == [*good, *tokenizer.tokenize(b"\xff"), *good]
+    assert len(tokenizer.tokenize(b"\xff")) == 1
+
+
+def test_one_odd_letter_spoils_nothing_but_its_neighbours() -> None:
+    tokenizer = Tokenizer(composing().encode(), SIZE)
+    words = TEXT.encode() * 20
+    good = len(tokenizer.tokenize(words))
+    odd = len(tokenizer.tokenize(words[:5000] + "\u212b".encode() + words[5000:]))  # an ångström, which is composed to an å
+    assert good < odd < good + 40
+
+
+def test_long_text_is_divided_where_words_end() -> None:
+    tokenizer = Tokenizer(trained_tokenizer(TEXT, SIZE).encode(), SIZE)
+    for unit in (TEXT, TEXT.replace("\n", " "), "x" * 50):
+        content = (unit * (3 * PIECE_LEN // len(unit))).encode()
+        assert spell(tokenizer, tokenizer.tokenize(content)) == content
+
+
+def test_numbers_that_the_model_does_not_predict_are_not_used() -> None:
+    tokenizer = Tokenizer(trained_tokenizer(TEXT, SIZE).encode(), 270)  # the model knows fewer than the tokenizer
+    numbers = tokenizer.tokenize(TEXT.encode())
+    assert spell(tokenizer, numbers) == TEXT.encode()
+    assert all(number < 270 for number in numbers)
+
+
+def test_what_is_no_tokenizer_is_an_error() -> None:
+    for data in (b"", b"{}", b"[]", b'{"model": {"type": "BPE"}}', Path(__file__).read_bytes()):
+        with pytest.raises(lmac.LmacError, match=r"tokenizer\.json"):
+            Tokenizer(data, SIZE)
+
+
+def test_the_bytes_that_an_alphabet_lacks_are_escaped() -> None:
+    vocabulary = byte_vocabulary(100)
+    assert [vocabulary.spell(number) for number in (0, 99, 100, 101, 101 + 99, 101 + 100, 101 + 255)] == [b"\0", b"c", None, None, None, b"d", b"\xff"]
