@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lmac import _core, language_model
+from lmac.lab.export import model_file, read
 from lmac.model_files import ModelFiles
 from lmac.tokenization import Tokenizer
 from onnxruntime.quantization import QuantType, quantize_dynamic
@@ -22,6 +24,7 @@ from onnxruntime.quantization import QuantType, quantize_dynamic
 from llama_onnx import LlamaShape, build_llama, llama_config, random_weights, write_folder
 from make_stories_model import write_stories_model
 from public_checkpoints import material, needs_material
+from tiny_model import TINY_MODEL
 from tokenizer_files import gpt2_tokenizer, trained_tokenizer
 
 EXPORTED = Path(__file__).parent / "exported"
@@ -336,6 +339,44 @@ def test_too_many_lanes_are_refused_before_memory_is_taken(monkeypatch: pytest.M
     monkeypatch.setattr(language_model, "_memory_bytes", lambda: 1 << 20)
     with pytest.raises(lmac.PredictorError, match="lane_len"):
         codec(EXPORTED / "llama", lane_len=1).compress(TEXT)
+
+
+def exact_model(alphabet_size: int) -> bytes:
+    """The tiny exact model with random weights in another alphabet's places."""
+    tensors, architecture = read(str(TINY_MODEL))
+    chance = np.random.default_rng(5)
+    contexts = [index for index, context in enumerate(architecture.contexts) if context.kind == "ngram"]  # words need bytes
+    dim = architecture.context_dim
+    columns = [column for index in contexts for column in range(index * dim, (index + 1) * dim)]
+    width = architecture.width
+    changed = tensors | {
+        "symbol_embedding": chance.integers(-60, 60, (alphabet_size + 1, width)).astype(np.int8),
+        "logits_weight": chance.integers(-60, 60, (alphabet_size, width)).astype(np.int8),
+        "logits_shift": np.full(alphabet_size, tensors["logits_shift"].flat[0], np.uint8),
+        "context_tables": tensors["context_tables"][contexts],
+        "context_weight": tensors["context_weight"][:, columns],
+    }
+    kept = tuple(architecture.contexts[index] for index in contexts)
+    return model_file(changed, replace(architecture, alphabet_size=alphabet_size, contexts=kept))
+
+
+@pytest.mark.parametrize("alphabet_size", [100, 255, 400])
+def test_exact_models_of_any_alphabet_are_run_natively_and_give_the_same_bytes_everywhere(tmp_path: Path, adaptive: bool, alphabet_size: int) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(exact_model(alphabet_size))
+    if alphabet_size > 256:
+        with pytest.raises(lmac.LmacError, match="400 symbols"):
+            codec(path)
+        shutil.copy(EXPORTED / "llama" / "tokenizer.json", tmp_path)
+    content = TEXT * 3 + bytes(range(256))
+    native = lmac.Codec(path, adaptive=adaptive, lane_len=100)
+    frame = native.compress(content)
+    assert native.decompress(frame) == content
+    assert lmac.inspect(frame)[0].fingerprint is None
+    [bare] = native.compress_many([content], bare=True)
+    in_onnx = lmac.Codec(tmp_path, adaptive=adaptive, executor="onnx", device="cpu", lane_len=100)
+    assert in_onnx.compress(content) == frame
+    assert in_onnx.decompress_many([bare], bare=True) == [content]
 
 
 class ExactTokens:

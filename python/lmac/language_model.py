@@ -117,9 +117,10 @@ class LanguageModel:
         Raises:
             PredictorError: Their keys and values would not fit the memory.
         """
-        needed = lanes * self._context_length * self.graph.bytes_per_token() * (1 if self.graph.slots else 2)
+        copies = 1 if self.graph.slots else 2  # a growing cache is there with and without the new token
+        needed = lanes * (self._context_length * self.graph.bytes_per_token() * copies + self.alphabet_size * 8)
         if self.graph.device == "cpu" and needed > _memory_bytes():
-            raise PredictorError(f"{lanes} lanes would need {needed >> 30} GiB for keys and values; use longer lanes (lane_len, --lane-len)")
+            raise PredictorError(f"{lanes} lanes would need {needed >> 30} GiB for keys, values and logits; use longer lanes (lane_len, --lane-len)")
         self.graph.start(lanes)
         self._seen = np.zeros((lanes, self._context_length), np.int64)
 

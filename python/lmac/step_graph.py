@@ -73,8 +73,8 @@ class StepGraph:
             raise PredictorError(f"the graph has inputs that are not known: {', '.join(foreign)}")
         if not self._caches:
             raise PredictorError("the graph keeps no keys and values; export it with them (optimum-cli export onnx --task text-generation-with-past)")
-        if "cache_position" in inputs and self.slots is None:
-            raise PredictorError("the graph has cache_position but caches of no fixed length")
+        if ("cache_position" in inputs) != (self.slots is not None):
+            raise PredictorError("caches of fixed length need an input cache_position, and it needs them: export the model anew (lmac-lab export)")
         if outputs["logits"].type not in ("tensor(float)", "tensor(float16)"):
             raise PredictorError(f"the logits are {outputs['logits'].type}; they must be float32 or float16")
 
