@@ -41,9 +41,10 @@ class Tokenizer:
         self.content_id = hashlib.sha256(data).digest()
         try:
             spec = json.loads(data)
-            self._tokenizer = _load(_without_additions(spec))
+            plain = _without_additions(spec)
+            self._tokenizer = _load(plain)
             self._strings = _strings(spec, self._tokenizer, alphabet_size)
-            self.prefix = self._find_prefix(_load(spec))
+            self.prefix = b"" if _rules(plain) == _rules(spec) else self._find_prefix(_load(spec))
         except Exception as error:  # those of the library share no narrower ancestor
             raise LmacError(f"the tokenizer.json cannot be read: {error}") from error
         self.vocabulary = Vocabulary(self._strings[:alphabet_size], self.prefix)
@@ -108,13 +109,16 @@ def _load(spec: dict[str, Any]) -> Any:
 def _without_additions(spec: dict[str, Any]) -> dict[str, Any]:
     """The tokenizer without what it adds to a text: a first space, special tokens, an end."""
     spec = spec | {"truncation": None, "padding": None, "post_processor": None}
-    normalizer = spec.get("normalizer")
-    kept = [step for step in _steps(normalizer, "normalizers") if step["type"] != "Prepend"]
-    spec["normalizer"] = {"type": "Sequence", "normalizers": kept} if normalizer else None
-    splitter = spec.get("pre_tokenizer")
-    kept = [_without_space(step) for step in _steps(splitter, "pretokenizers")]
-    spec["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": kept} if splitter else None
+    changes = [step for step in _steps(spec.get("normalizer"), "normalizers") if step["type"] != "Prepend"]
+    divisions = [_without_space(step) for step in _steps(spec.get("pre_tokenizer"), "pretokenizers")]
+    spec["normalizer"] = {"type": "Sequence", "normalizers": changes} if changes else None
+    spec["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": divisions} if divisions else None
     return spec
+
+
+def _rules(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    """How a text is changed and divided before tokens are made of it."""
+    return [*_steps(spec.get("normalizer"), "normalizers"), *_steps(spec.get("pre_tokenizer"), "pretokenizers")]
 
 
 def _without_space(step: dict[str, Any]) -> dict[str, Any]:
