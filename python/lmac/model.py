@@ -65,10 +65,9 @@ def _load_path(path: Path, running: Running) -> Predictor:
     from .model_files import ModelFiles
 
     files = ModelFiles.find(path, running.tokenizer)
-    graph = files.read_graph()
-    summary = OnnxSummary(graph)
+    summary = OnnxSummary(files.read_graph())
     if summary.is_exact:
-        return _with_tokens(_load_exact(graph, running), files.tokenizer, is_asked_for=running.tokenizer is not None)
+        return _with_tokens(_load_exact(files.read_graph(), running), files.tokenizer, is_asked_for=running.tokenizer is not None)
     if running.executor == "native":
         raise ValueError(f"the native executor runs exact models only, and {files.graph} is none: leave out executor='native'")
     from .language_model import LanguageModel
