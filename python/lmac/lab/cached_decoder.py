@@ -8,6 +8,7 @@ repeats them for every head, which is another such copy. And the mask is boolean
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -34,7 +35,7 @@ class CacheSize:
     value_dim: int
 
 
-class CachedDecoder(torch.nn.Module):
+class CachedDecoder(torch.nn.Module, ABC):
     """A model whose caches come in as a list of tensors, keys and values of every layer in turn, and go out after the logits."""
 
     inputs: ClassVar[dict[str, dict[int, str]]]
@@ -61,9 +62,9 @@ class CachedDecoder(torch.nn.Module):
         """Names of the caches in a graph, in their order."""
         return [f"{prefix}.{i}.{part}" for i in range(len(self.sizes)) for part in ("key", "value")]
 
+    @abstractmethod
     def feed(self, tokens: NDArray[np.int64], past: int) -> Arrays:
         """The inputs before the caches, for tokens ``(batch, steps)`` after ``past`` others."""
-        raise NotImplementedError
 
 
 class FixedCaches(CachedDecoder):

@@ -1,35 +1,27 @@
-//! A block: content to coded payload and back, symbol by symbol, with a predictor.
+//! A block: what becomes of its content, and what a payload is restored to.
 //!
-//! The content is divided into *lanes*, contiguous segments that a predictor advances in
-//! lock-step, one symbol each per step, so that a model always runs as a batch. All lanes share
+//! A block is coded with the network or, in adaptive mode, without it, whichever pays; what does not
+//! shrink is stored. Its content is divided into *lanes*, contiguous segments that a predictor
+//! advances in lock-step, one symbol each per step, so that a model always runs as a batch. All lanes share
 //! one range coder, which takes the symbols in the order (step, lane): a lane costs no header and
 //! no flush. The price is a fresh context at the beginning of each lane.
 //!
-//! Encoding and decoding ask the predictor the same questions. The encoder knows the answers and
-//! asks many at once (`ROWS_PER_CALL`), the decoder asks one step at a time; an exact predictor
-//! gives the same logits to both (predictor.rs), any other is asked one step at a time by both. Neither
-//! asks for what follows the last step.
-//!
-//! Symbols are bytes here. Those of a predictor that has a vocabulary are tokens: tokens.rs.
-//!
-//! Headers and checksums are the matter of frame.rs and codec.rs. Format: docs/format.md, "Lanes".
+//! Symbols are bytes (bytes.rs) or, if the predictor has a vocabulary, tokens (tokens.rs). Headers and
+//! checksums are the matter of frame.rs and codec.rs. Format: docs/format.md, "Blocks" and "Lanes".
 
-use crate::adaptive::Mixture;
+use crate::bytes;
 use crate::error::{Error, Result};
 use crate::frame::{FrameHeader, Mode};
-use crate::frequency::FrequencyTable;
 use crate::lanes::Lanes;
 use crate::predictor::Predictor;
-use crate::range_coder::{PayloadError, RangeDecoder, RangeEncoder};
+use crate::range_coder::{PayloadError, RangeDecoder};
 use crate::tokens;
 
 /// The symbols of the format are bytes.
 pub const ALPHABET_SIZE: usize = 256;
 
-/// How many predictions the encoder asks for in one call, if that is at least one step: enough for
-/// a matrix product to run at its full speed, few enough for the logits (64 KiB) to stay in the
-/// cache. It is also how many symbols pass between two reports of progress.
-const ROWS_PER_CALL: usize = 128;
+/// How many symbols pass between two reports of progress.
+const REPORT_LEN: usize = 128;
 
 /// Told how many bytes of content are done so far; answers whether to go on.
 pub type Progress<'a> = dyn FnMut(u64) -> bool + 'a;
@@ -147,7 +139,7 @@ fn encode_adaptive(
     }
     let share = content.len() as u64 / PROGRESS_SHARE;
     let mut first_progress = |done: u64| progress(done / PROGRESS_SHARE);
-    let without = code_without_network(content, &mut first_progress)?;
+    let without = bytes::encode_without_network(content, &mut first_progress)?;
     let worth = without.len().saturating_sub(content.len() / NETWORK_PAYS);
     if without.len() <= content.len() / REDUNDANT
         || !trial_pays(content, predictor, &mut |_| progress(share))?
@@ -183,7 +175,7 @@ fn trial_pays(
         .map(|place| &content[place..place + PIECE_LEN])
         .collect();
     let trial = pieces.concat();
-    let without_len = code_without_network(&trial, &mut |_| true)?.len();
+    let without_len = bytes::encode_without_network(&trial, &mut |_| true)?.len();
     let worth = without_len.saturating_sub(TRIAL_LEN / NETWORK_PAYS);
     let lanes = Lanes::single(TRIAL_LEN);
     let with = encode_with_network(&trial, lanes, Mode::Adaptive, worth, predictor, progress)?;
@@ -203,25 +195,7 @@ pub(crate) fn encode_with_network(
         let vocabulary = &vocabulary;
         return tokens::encode(content, lanes, mode, limit, vocabulary, predictor, progress);
     }
-    let mut encoder = RangeEncoder::new();
-    let mut mixture = match mode {
-        Mode::Static => None,
-        Mode::Adaptive => Some(Mixture::new(lanes, true)),
-    };
-    encode_each(
-        content,
-        lanes,
-        predictor,
-        progress,
-        |lane, symbol, table| {
-            match &mut mixture {
-                None => encoder.encode(table.slot(symbol.into())),
-                Some(mixture) => mixture.encode(lane, symbol, Some(table), &mut encoder),
-            }
-            encoder.written_len() <= limit
-        },
-    )?;
-    Ok(Some(encoder.finish()).filter(|bytes| bytes.len() <= limit))
+    bytes::encode(content, lanes, mode, limit, predictor, progress)
 }
 
 /// Codes the content of a block without the network; `None` if the mode has no such way, or if the
@@ -234,46 +208,8 @@ pub(crate) fn encode_without_network(
     if mode == Mode::Static {
         return Ok(None);
     }
-    let coded = Coded::without_network(code_without_network(content, progress)?);
+    let coded = Coded::without_network(bytes::encode_without_network(content, progress)?);
     Ok(Some(coded).filter(|coded| coded.bytes.len() < content.len()))
-}
-
-fn code_without_network(content: &[u8], progress: &mut Progress<'_>) -> Result<Vec<u8>> {
-    let mut encoder = RangeEncoder::new();
-    let mut mixture = Mixture::new(Lanes::single(content.len()), false);
-    let mut report = Report::new(progress);
-    for &symbol in content {
-        mixture.encode(0, symbol, None, &mut encoder);
-        report.add(1)?;
-    }
-    Ok(encoder.finish())
-}
-
-/// Asks the predictor about every symbol, in the order (step, lane), until `code` has enough.
-fn encode_each(
-    content: &[u8],
-    lanes: Lanes,
-    predictor: &mut dyn Predictor,
-    progress: &mut Progress<'_>,
-    mut code: impl FnMut(usize, u8, &FrequencyTable) -> bool,
-) -> Result<()> {
-    let mut scorer = Scorer::start(lanes, predictor)?;
-    let mut table = FrequencyTable::new(ALPHABET_SIZE);
-    let mut report = Report::new(progress);
-    for first_step in (0..lanes.steps()).step_by(scorer.steps_per_call) {
-        let steps = scorer.steps_per_call.min(lanes.steps() - first_step);
-        scorer.score(content, first_step, steps)?;
-        for step in first_step..first_step + steps {
-            for lane in 0..lanes.count_at(step) {
-                table.set_logits(scorer.logits(lane, step));
-                if !code(lane, content[lanes.start(lane) + step], &table) {
-                    return Ok(());
-                }
-            }
-            report.add(lanes.count_at(step))?;
-        }
-    }
-    Ok(())
 }
 
 /// Restores the content of a block from its payload.
@@ -299,66 +235,18 @@ pub fn decode(
     }
     let corrupted = |error: PayloadError| place.corrupted(content_len, error.reason());
     let mut decoder = RangeDecoder::new(coded.bytes);
-    let lanes = frame.lanes(content_len);
-    let vocabulary = predictor.vocabulary().filter(|_| coded.has_network);
-    let content = match (vocabulary, frame.mode, coded.has_network) {
-        (Some(vocabulary), mode, _) => {
-            let decoder = &mut decoder;
-            tokens::decode(
-                lanes,
-                mode,
-                decoder,
-                &vocabulary,
-                predictor,
-                progress,
-                corrupted,
-            )?
-        }
-        (None, Mode::Static, _) => decode_each(lanes, predictor, progress, |_, table| {
-            let (symbol, slot) = table.symbol_at(decoder.target());
-            decoder.consume(slot).map_err(corrupted)?;
-            Ok(symbol as u8)
-        })?,
-        (None, Mode::Adaptive, true) => {
-            let mut mixture = Mixture::new(lanes, true);
-            decode_each(lanes, predictor, progress, |lane, table| {
-                let symbol = mixture.decode(lane, Some(table), &mut decoder);
-                symbol.map_err(corrupted)
-            })?
-        }
-        (None, Mode::Adaptive, false) => {
-            let mut mixture = Mixture::new(Lanes::single(content_len), false);
-            let mut report = Report::new(progress);
-            let mut next = || {
-                report.add(1)?;
-                mixture.decode(0, None, &mut decoder).map_err(corrupted)
-            };
-            (0..content_len).map(|_| next()).collect::<Result<_>>()?
-        }
+    let (lanes, mode) = (frame.lanes(content_len), frame.mode);
+    let content = if !coded.has_network {
+        bytes::decode_without_network(content_len, &mut decoder, progress, corrupted)?
+    } else if let Some(vocabulary) = predictor.vocabulary() {
+        let (decoder, vocabulary) = (&mut decoder, &vocabulary);
+        tokens::decode(
+            lanes, mode, decoder, vocabulary, predictor, progress, corrupted,
+        )?
+    } else {
+        bytes::decode(lanes, mode, &mut decoder, predictor, progress, corrupted)?
     };
     decoder.finish().map_err(corrupted)?;
-    Ok(content)
-}
-
-/// Asks the predictor about every symbol in the order (step, lane), and `decode` what it is.
-fn decode_each(
-    lanes: Lanes,
-    predictor: &mut dyn Predictor,
-    progress: &mut Progress<'_>,
-    mut decode: impl FnMut(usize, &FrequencyTable) -> Result<u8>,
-) -> Result<Vec<u8>> {
-    let mut stepper = Scorer::start_stepping(lanes, predictor)?;
-    let mut table = FrequencyTable::new(ALPHABET_SIZE);
-    let mut content = vec![0; lanes.content_len()];
-    let mut report = Report::new(progress);
-    for step in 0..lanes.steps() {
-        stepper.score(&content, step, 1)?;
-        for lane in 0..lanes.count_at(step) {
-            table.set_logits(stepper.logits(lane, step));
-            content[lanes.start(lane) + step] = decode(lane, &table)?;
-        }
-        report.add(lanes.count_at(step))?;
-    }
     Ok(content)
 }
 
@@ -373,80 +261,6 @@ pub(crate) fn check_alphabet(predictor: &dyn Predictor) -> Result<()> {
     Err(Error::Predictor(format!(
         "the codec needs an alphabet of {needed} symbols, this predictor has {actual}"
     )))
-}
-
-/// The symbol that a lane's predictor sees at `step`: the one before.
-fn input(lanes: Lanes, content: &[u8], lane: usize, step: usize) -> u32 {
-    match step.checked_sub(1) {
-        None => ALPHABET_SIZE as u32, // begins a context
-        Some(previous) => u32::from(content[lanes.start(lane) + previous]),
-    }
-}
-
-/// Asks the predictor about a few steps of all lanes at a time.
-struct Scorer<'a> {
-    lanes: Lanes,
-    predictor: &'a mut dyn Predictor,
-    /// How many steps the buffers hold.
-    steps_per_call: usize,
-    /// The steps that the logits belong to: `first_step .. first_step + steps`.
-    first_step: usize,
-    steps: usize,
-    symbols: Vec<u32>, // (lanes, steps)
-    logits: Vec<i16>,  // (lanes, steps, ALPHABET_SIZE)
-}
-
-impl<'a> Scorer<'a> {
-    /// For an encoder: as many steps a call as make `ROWS_PER_CALL` rows, if the predictor is exact.
-    fn start(lanes: Lanes, predictor: &'a mut dyn Predictor) -> Result<Self> {
-        let steps_per_call = match predictor.fingerprint() {
-            None => (ROWS_PER_CALL / lanes.count()).clamp(1, lanes.steps()),
-            Some(_) => 1,
-        };
-        Self::with_steps(steps_per_call, lanes, predictor)
-    }
-
-    /// For a decoder: one step a call.
-    fn start_stepping(lanes: Lanes, predictor: &'a mut dyn Predictor) -> Result<Self> {
-        Self::with_steps(1, lanes, predictor)
-    }
-
-    fn with_steps(
-        steps_per_call: usize,
-        lanes: Lanes,
-        predictor: &'a mut dyn Predictor,
-    ) -> Result<Self> {
-        predictor.start(lanes.count())?;
-        let rows = lanes.count() * steps_per_call;
-        Ok(Self {
-            lanes,
-            predictor,
-            steps_per_call,
-            first_step: 0,
-            steps: 0,
-            symbols: vec![0; rows],
-            logits: vec![0; rows * ALPHABET_SIZE],
-        })
-    }
-
-    /// Computes the logits of the steps from `first_step`, given the content before each of them.
-    fn score(&mut self, content: &[u8], first_step: usize, steps: usize) -> Result<()> {
-        (self.first_step, self.steps) = (first_step, steps);
-        let rows = self.lanes.count() * steps;
-        for (lane, symbols) in self.symbols[..rows].chunks_exact_mut(steps).enumerate() {
-            for (symbol, step) in symbols.iter_mut().zip(first_step..) {
-                *symbol = input(self.lanes, content, lane, step);
-            }
-        }
-        let logits = &mut self.logits[..rows * ALPHABET_SIZE];
-        self.predictor.advance(&self.symbols[..rows], steps, logits)
-    }
-
-    /// The logits of a lane's symbol at a step of the last call.
-    fn logits(&self, lane: usize, step: usize) -> &[i16] {
-        let row = lane * self.steps + step - self.first_step;
-        &self.logits[row * ALPHABET_SIZE..][..ALPHABET_SIZE]
-    }
 }
 
 /// Counts symbols and reports them, but not one by one.
@@ -467,7 +281,7 @@ impl<'a, 'b> Report<'a, 'b> {
 
     pub(crate) fn add(&mut self, symbols: usize) -> Result<()> {
         self.done += symbols;
-        if self.done - self.reported < ROWS_PER_CALL {
+        if self.done - self.reported < REPORT_LEN {
             return Ok(());
         }
         self.reported = self.done;

@@ -50,6 +50,7 @@
 pub mod adaptive;
 pub mod architecture;
 pub mod block;
+mod bytes;
 pub mod codec;
 pub mod context;
 pub mod error;

@@ -1,9 +1,8 @@
 //! The tokens of a block: content to coded payload and back, with a predictor that has a vocabulary.
 //!
-//! It is to block.rs, which decides what becomes of a block, what its own coding of bytes is: the content of each
-//! lane is a sequence of tokens, and all lanes advance by one token a step. Lanes are as long as
-//! each other in bytes, not in tokens: one that is complete waits for the others, and goes on
-//! receiving its last token, so that every call has the same shape.
+//! As bytes.rs, but the content of each lane is a sequence of tokens, and all lanes advance by one
+//! token a step. Lanes are as long as each other in bytes, not in tokens: one that is complete waits
+//! for the others, and goes on receiving its last token, so that every call has the same shape.
 //!
 //! How a content is divided into tokens is the encoder's choice: the decoder reads them from the payload.
 //!
