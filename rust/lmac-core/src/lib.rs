@@ -49,6 +49,7 @@
 
 pub mod adaptive;
 pub mod architecture;
+mod batch;
 pub mod block;
 mod bytes;
 pub mod codec;

@@ -1,0 +1,188 @@
+//! A batch: records coded in lock-step, each a lane of the predictor with a coder of its own.
+//!
+//! Only an exact predictor of bytes may be shared like this: what it says of a record must not depend on the others.
+//! Which records go together is the matter of records.rs.
+
+use crate::adaptive::Mixture;
+use crate::block::{ALPHABET_SIZE, Place};
+use crate::error::{Error, Result};
+use crate::frame::Mode;
+use crate::frequency::FrequencyTable;
+use crate::lanes::Lanes;
+use crate::predictor::Predictor;
+use crate::range_coder::{RangeDecoder, RangeEncoder};
+
+/// How many predictions an encoder asks for in one call.
+const ROWS_PER_CALL: usize = 1024;
+
+/// A coded record.
+pub(crate) struct Block<'a> {
+    pub(crate) payload: &'a [u8],
+    pub(crate) content_len: usize,
+    pub(crate) mode: Mode,
+    /// CRC-32 of the content, in a frame.
+    pub(crate) checksum: Option<u32>,
+}
+
+/// The payload of every content; `None` if it would not be shorter.
+pub(crate) fn encode(
+    contents: &[&[u8]],
+    mode: Mode,
+    predictor: &mut dyn Predictor,
+) -> Result<Vec<Option<Vec<u8>>>> {
+    let steps = contents
+        .iter()
+        .map(|content| content.len())
+        .max()
+        .unwrap_or(0);
+    let mut batch = Batch::start(contents.len(), ROWS_PER_CALL / contents.len(), predictor)?;
+    let mut encoders: Vec<RangeEncoder> = vec![RangeEncoder::new(); contents.len()];
+    let mut mixtures: Vec<_> = contents
+        .iter()
+        .map(|content| mixture(mode, content.len()))
+        .collect();
+    let mut table = FrequencyTable::new(ALPHABET_SIZE);
+    for first_step in (0..steps).step_by(batch.steps_per_call) {
+        batch.score(first_step, steps, contents)?;
+        let coders = encoders.iter_mut().zip(&mut mixtures);
+        for (lane, (content, (encoder, mixture))) in contents.iter().zip(coders).enumerate() {
+            let symbols = content.iter().skip(first_step);
+            for (&symbol, logits) in symbols.zip(batch.logits(lane)) {
+                table.set_logits(logits);
+                match mixture {
+                    None => encoder.encode(table.slot(usize::from(symbol))),
+                    Some(mixture) => mixture.encode(0, symbol, Some(&table), encoder),
+                }
+            }
+        }
+    }
+    let payloads = encoders.into_iter().map(RangeEncoder::finish).zip(contents);
+    Ok(payloads
+        .map(|(payload, content)| Some(payload).filter(|payload| payload.len() < content.len()))
+        .collect())
+}
+
+/// The contents of a batch of blocks, given with their indices.
+pub(crate) fn decode(
+    blocks: &[&(usize, Block<'_>)],
+    predictor: &mut dyn Predictor,
+) -> Result<Vec<Vec<u8>>> {
+    let lens = blocks.iter().map(|(_, block)| block.content_len);
+    let steps = lens.max().unwrap_or(0);
+    let mut batch = Batch::start(blocks.len(), 1, predictor)?;
+    let mut decoders: Vec<RangeDecoder<'_>> = blocks
+        .iter()
+        .map(|(_, block)| RangeDecoder::new(block.payload))
+        .collect();
+    let mut mixtures: Vec<_> = blocks
+        .iter()
+        .map(|(_, block)| mixture(block.mode, block.content_len))
+        .collect();
+    let mut contents: Vec<Vec<u8>> = vec![Vec::new(); blocks.len()];
+    let mut table = FrequencyTable::new(ALPHABET_SIZE);
+    for step in 0..steps {
+        batch.score(step, steps, &contents)?;
+        let coders = decoders.iter_mut().zip(&mut mixtures);
+        for (lane, (decoder, mixture)) in coders.enumerate() {
+            let (index, block) = blocks[lane];
+            if step >= block.content_len {
+                continue;
+            }
+            table.set_logits(batch.logits(lane).next().unwrap_or_default());
+            let symbol = match mixture {
+                None => {
+                    let (symbol, slot) = table.symbol_at(decoder.target());
+                    decoder.consume(slot).map(|()| symbol as u8)
+                }
+                Some(mixture) => mixture.decode(0, Some(&table), decoder),
+            };
+            let symbol = symbol.map_err(|error| block.corrupted(error.reason(), *index))?;
+            contents[lane].push(symbol);
+        }
+    }
+    for ((index, block), (decoder, content)) in
+        blocks.iter().zip(decoders.into_iter().zip(&contents))
+    {
+        let end = decoder.finish();
+        end.map_err(|error| block.corrupted(error.reason(), *index))?;
+        if block
+            .checksum
+            .is_some_and(|checksum| checksum != crc32fast::hash(content))
+        {
+            return Err(block.corrupted("its checksum does not match", *index));
+        }
+    }
+    Ok(contents)
+}
+
+impl Block<'_> {
+    fn corrupted(&self, reason: &'static str, index: usize) -> Error {
+        let error = Place::default().corrupted(self.content_len, reason);
+        error.in_record(index)
+    }
+}
+
+/// The adaptive state of one record.
+fn mixture(mode: Mode, content_len: usize) -> Option<Mixture> {
+    match mode {
+        Mode::Static => None,
+        Mode::Adaptive => Some(Mixture::new(Lanes::single(content_len), true)),
+    }
+}
+
+/// Asks the predictor about some steps of all records at a time.
+struct Batch<'a> {
+    predictor: &'a mut dyn Predictor,
+    lanes: usize,
+    /// How many steps the buffers hold.
+    steps_per_call: usize,
+    /// How many the last call had.
+    steps: usize,
+    symbols: Vec<u32>, // (lanes, steps)
+    logits: Vec<i16>,  // (lanes, steps, ALPHABET_SIZE)
+}
+
+impl<'a> Batch<'a> {
+    fn start(lanes: usize, steps: usize, predictor: &'a mut dyn Predictor) -> Result<Self> {
+        predictor.start(lanes)?;
+        let steps_per_call = steps.max(1);
+        Ok(Self {
+            predictor,
+            lanes,
+            steps_per_call,
+            steps: 0,
+            symbols: vec![0; lanes * steps_per_call],
+            logits: vec![0; lanes * steps_per_call * ALPHABET_SIZE],
+        })
+    }
+
+    /// Computes the logits of the steps from `first_step` to at most `end`, given the contents before
+    /// each of them; a content that has ended goes on with zeros, which nobody asks about.
+    fn score(
+        &mut self,
+        first_step: usize,
+        end: usize,
+        contents: &[impl AsRef<[u8]>],
+    ) -> Result<()> {
+        self.steps = self.steps_per_call.min(end - first_step);
+        let rows = self.lanes * self.steps;
+        let lanes = self.symbols[..rows].chunks_exact_mut(self.steps);
+        for (symbols, content) in lanes.zip(contents) {
+            for (symbol, step) in symbols.iter_mut().zip(first_step..) {
+                *symbol = match step.checked_sub(1) {
+                    None => ALPHABET_SIZE as u32, // begins a context
+                    Some(previous) => content.as_ref().get(previous).copied().unwrap_or(0).into(),
+                };
+            }
+        }
+        let logits = &mut self.logits[..rows * ALPHABET_SIZE];
+        self.predictor
+            .advance(&self.symbols[..rows], self.steps, logits)
+    }
+
+    /// The logits of a lane for each of the last call's steps.
+    fn logits(&self, lane: usize) -> impl Iterator<Item = &[i16]> {
+        let len = self.steps * ALPHABET_SIZE;
+        self.logits[lane * len..][..len].chunks_exact(ALPHABET_SIZE)
+    }
+}
