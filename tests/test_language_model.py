@@ -379,6 +379,13 @@ def test_exact_models_of_any_alphabet_are_run_natively_and_give_the_same_bytes_e
     assert in_onnx.decompress_many([bare], bare=True) == [content]
 
 
+def test_settings_of_language_models_are_refused_where_they_mean_nothing(tiny_model: bytes) -> None:
+    with pytest.raises(ValueError, match="tokenizer"):
+        lmac.Codec(tiny_model, tokenizer=EXPORTED / "llama" / "tokenizer.json")
+    with pytest.raises(ValueError, match="context_length"):
+        lmac.Codec(tiny_model, context_length=100)
+
+
 class ExactTokens:
     """Integers for tokens; ``TokenPredictor`` gives them a tokenizer."""
 

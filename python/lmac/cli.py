@@ -133,7 +133,11 @@ def _add_file_options(group: argparse._ArgumentGroup) -> None:
 
 def _add_compression_options(group: argparse._ArgumentGroup) -> None:
     add = group.add_argument
-    add("--model", metavar="MODEL", help="use this model instead of the one inside the package: a file, or the folder of a language model")
+    add(
+        "--model",
+        metavar="MODEL",
+        help="use this model instead of the one inside the package: a name, a file, the folder of a language model, or hf:OWNER/REPO",
+    )
     add("--no-adaptive", dest="adaptive", action="store_false", help="compress with the language model alone")
     add(
         "--block-len",

@@ -45,7 +45,7 @@ def load_predictor(model: ModelSource, running: Running) -> Predictor:
     """Loads a model into the executor asked for.
 
     Raises:
-        ValueError: An unknown name, or a native executor on a GPU.
+        ValueError: An unknown name, a native executor on a GPU, or a setting that the model does not have.
         FormatError: The file is no model.
         LmacError: The model cannot be used, or a part of it is missing.
         PredictorError: The executor does not reproduce the model's known answers, or ONNX Runtime cannot run it.
@@ -55,9 +55,12 @@ def load_predictor(model: ModelSource, running: Running) -> Predictor:
     if isinstance(model, Predictor):
         return model
     path = None if isinstance(model, bytes) else _path(model)
-    if path is None:
-        return _load_exact(read_model(model), running)
-    return _load_path(path, running)
+    if path is None and running.tokenizer is not None:
+        raise ValueError("a tokenizer belongs to a model file or folder: name it (model=, --model)")
+    predictor = _load_exact(read_model(model), running) if path is None else _load_path(path, running)
+    if running.context_length is not None and not hasattr(predictor, "fingerprint"):
+        raise ValueError("context_length is for language models in floating point; an exact model says itself how much it sees")
+    return predictor
 
 
 def _load_path(path: Path, running: Running) -> Predictor:
