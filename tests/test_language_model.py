@@ -318,6 +318,32 @@ def test_models_that_cannot_be_used_are_refused_with_the_reason(copy: Path, tmp_
         codec(copy)
 
 
+def quantized_pairs(activations: int, weights: int) -> bytes:
+    """A product between DequantizeLinear nodes, as static quantization writes it."""
+    helper = onnx.helper
+    nodes = [
+        helper.make_node("QuantizeLinear", ["x", "scale", "zero_x"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "scale", "zero_x"], ["y"]),
+        helper.make_node("DequantizeLinear", ["w", "scale", "zero_w"], ["v"]),
+        helper.make_node("MatMul", ["y", "v"], ["z"]),
+    ]
+    initializers = [
+        helper.make_tensor("scale", onnx.TensorProto.FLOAT, [], [0.1]),
+        helper.make_tensor("zero_x", activations, [], [0]),
+        helper.make_tensor("zero_w", weights, [], [0]),
+        helper.make_tensor("w", weights, [2, 2], [1, 2, 3, 4]),
+    ]
+    values = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1, 2]) for name in "xz"]
+    content: bytes = helper.make_model(helper.make_graph(nodes, "pairs", values[:1], values[1:], initializers)).SerializeToString()
+    return content
+
+
+def test_products_of_u8_and_s8_are_found_in_either_form() -> None:
+    u8, s8 = onnx.TensorProto.UINT8, onnx.TensorProto.INT8
+    found = {(a, w): _core.OnnxSummary(quantized_pairs(a, w)).saturating for a in (u8, s8) for w in (u8, s8)}
+    assert found == {(u8, u8): None, (u8, s8): "DequantizeLinear", (s8, u8): None, (s8, s8): None}
+
+
 def test_an_encoder_is_refused_by_its_graph(copy: Path) -> None:
     model = onnx.load(copy / "model.onnx")
     model.graph.input.append(onnx.helper.make_tensor_value_info("encoder_hidden_states", onnx.TensorProto.FLOAT, ["batch", "steps", 16]))

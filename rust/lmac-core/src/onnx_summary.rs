@@ -35,6 +35,12 @@ const QUANTIZED_PRODUCTS: [(&str, usize); 8] = [
     ("QGemm", 3),
 ];
 
+/// Another form of the same: activations are quantized and dequantized again, and so are the weights,
+/// around a product that ONNX Runtime then makes one of those above.
+const QUANTIZE: [&str; 2] = ["QuantizeLinear", "DynamicQuantizeLinear"];
+const DEQUANTIZE: &str = "DequantizeLinear";
+const ZERO_POINT: usize = 2;
+
 /// What a file says of itself.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Summary {
@@ -57,8 +63,12 @@ impl Summary {
             is_exact: has_metadata(file, "lmac.architecture")?,
             ..Self::default()
         };
+        let mut pairs = Pairs::default();
         for graph in messages(file, MODEL_GRAPH) {
-            summary.add_graph(graph?, &mut BTreeMap::new(), 0)?;
+            summary.add_graph(graph?, &mut BTreeMap::new(), &mut pairs, 0)?;
+        }
+        if pairs.has_u8_activations && pairs.has_s8_weights {
+            summary.saturating.get_or_insert_with(|| DEQUANTIZE.into());
         }
         Ok(summary)
     }
@@ -68,6 +78,7 @@ impl Summary {
         &mut self,
         graph: &'a [u8],
         types: &mut BTreeMap<&'a [u8], u64>,
+        pairs: &mut Pairs,
         depth: usize,
     ) -> Result<()> {
         for tensor in messages(graph, GRAPH_INITIALIZER) {
@@ -80,6 +91,7 @@ impl Summary {
         for node in messages(graph, GRAPH_NODE) {
             let node = node?;
             self.add_node(node, types)?;
+            pairs.add_node(node, types)?;
             for attribute in messages(node, NODE_ATTRIBUTE) {
                 let attribute = attribute?;
                 if let Some(tensor) = bytes_field(attribute, ATTRIBUTE_TENSOR)? {
@@ -88,7 +100,7 @@ impl Summary {
                 if let Some(inner) = bytes_field(attribute, ATTRIBUTE_GRAPH)?
                     && depth < MAX_DEPTH
                 {
-                    self.add_graph(inner, types, depth + 1)?;
+                    self.add_graph(inner, types, pairs, depth + 1)?;
                 }
             }
         }
@@ -115,10 +127,35 @@ impl Summary {
         let Some(&(name, weights)) = product else {
             return Ok(());
         };
-        let weights = messages(node, NODE_INPUT).nth(weights).transpose()?;
-        if weights.is_some_and(|weights| types.get(weights) == Some(&INT8)) {
+        if type_of_input(node, weights, types)? == Some(INT8) {
             self.saturating.get_or_insert_with(|| name.to_string());
         }
         Ok(())
     }
+}
+
+/// What was met of quantized activations and weights that are dequantized again.
+#[derive(Default)]
+struct Pairs {
+    has_u8_activations: bool,
+    has_s8_weights: bool,
+}
+
+impl Pairs {
+    fn add_node(&mut self, node: &[u8], types: &BTreeMap<&[u8], u64>) -> Result<()> {
+        let kind = bytes_field(node, NODE_OP_TYPE)?.unwrap_or_default();
+        if QUANTIZE.iter().any(|name| name.as_bytes() == kind) {
+            // Without a zero point they are u8.
+            self.has_u8_activations |= type_of_input(node, ZERO_POINT, types)? != Some(INT8);
+        } else if kind == DEQUANTIZE.as_bytes() {
+            self.has_s8_weights |= type_of_input(node, 0, types)? == Some(INT8);
+        }
+        Ok(())
+    }
+}
+
+/// The data type of an input of a node, if that is an initializer.
+fn type_of_input(node: &[u8], index: usize, types: &BTreeMap<&[u8], u64>) -> Result<Option<u64>> {
+    let name = messages(node, NODE_INPUT).nth(index).transpose()?;
+    Ok(name.and_then(|name| types.get(name)).copied())
 }
