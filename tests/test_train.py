@@ -21,12 +21,12 @@ from lmac import _core  # noqa: E402
 from lmac.lab import cli  # noqa: E402
 from lmac.lab.architecture import SIZES, Architecture  # noqa: E402
 from lmac.lab.data import Source  # noqa: E402
-from lmac.lab.export import read  # noqa: E402
+from lmac.lab.export import model_file, read  # noqa: E402
 from lmac.lab.model import ExactTransformer  # noqa: E402
 from lmac.lab.report import Report  # noqa: E402
 from lmac.lab.settings import Settings  # noqa: E402
 from lmac.lab.train import Progress, Training, validation_bits  # noqa: E402
-from lmac.lab.train_command import worth_compiling  # noqa: E402
+from lmac.lab.train_command import grown, worth_compiling  # noqa: E402
 from lmac.progress import CLEAR_LINE  # noqa: E402
 
 from conftest import needs_default_model  # noqa: E402
@@ -230,6 +230,25 @@ def test_sizes_are_in_order_of_their_cost() -> None:
     costs = [size.multiply_adds() for size in SIZES.values()]
     assert costs == sorted(costs)
     assert SIZES["large"] == Architecture()
+
+
+def test_longer_context_tables_begin_as_the_same_function(trained: Path, text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tensors, architecture = read(trained)
+    longer, longer_architecture = grown(tensors, architecture, {"context_rows_log2": 8})
+    assert longer["context_tables"].shape == (8, 4 << 6, 4)
+    symbols = np.frombuffer(b"abcdefghabc, hgfedcba 0123", np.uint8).astype(np.int64)[None]
+    models = (model_file(tensors, architecture), model_file(longer, longer_architecture))
+    executors = [_core.Executor(_core.Model(model)) for model in models]
+    for executor in executors:
+        executor.start(1)
+    before, after = (np.array(executor.advance(symbols)) for executor in executors)
+    assert np.array_equal(before, after)
+
+    output = tmp_path / "longer.onnx"
+    arguments = [str(text), "-o", str(output), "--from", str(trained)]
+    assert cli.main(["train", *arguments, *SHORT, "--steps", "2", "--context-rows-log2", "7"]) == 0
+    assert read(output)[1].context_rows_log2 == 7
+    assert "can only grow" in failure([*arguments, "--force", "--context-rows-log2", "5"], capsys)
 
 
 def test_options_that_contradict_each_other_are_refused_at_once(text: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,9 +6,12 @@ import argparse
 import platform
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ..model import DEFAULT_MODEL
 from .architecture import SIZES, Architecture
@@ -47,6 +50,8 @@ def run_train(options: argparse.Namespace) -> int:
 def refuse_conflicts(options: argparse.Namespace, given: Mapping[str, Any]) -> None:
     """Says what cannot go together before any time is spent."""
     shape = [f"--{name.replace('_', '-')}" for name in ("size", *Architecture.__dataclass_fields__) if name in given]
+    if options.origin and not options.resume:
+        shape = [name for name in shape if name != "--context-rows-log2"]  # tables can grow
     if shape and (options.origin or options.resume):
         raise ValueError(f"{'--from' if options.origin else '--resume'} brings the architecture with it: leave out {' '.join(shape)}")
     if options.origin and options.resume:
@@ -94,7 +99,7 @@ def architecture_of(given: Mapping[str, Any]) -> Architecture:
 
 def begun(origin: str | None, given: Mapping[str, Any], device: torch.device, text_bytes: int) -> Training:
     """A new run: parameters of ``origin`` if there is one."""
-    tensors, architecture = read(origin) if origin else (None, architecture_of(given))
+    tensors, architecture = grown(*read(origin), given) if origin else (None, architecture_of(given))
     chosen: dict[str, Any] = {"autocast": fast_bfloat16(device)}
     chosen |= ON_CUDA if device.type == "cuda" else {}
     chosen |= FOR_FINE_TUNING if origin else {}
@@ -109,6 +114,20 @@ def begun(origin: str | None, given: Mapping[str, Any], device: torch.device, te
     if tensors:
         run.model.set_tensors(tensors)
     return run
+
+
+def grown(tensors: dict[str, NDArray[np.generic]], architecture: Architecture, given: Mapping[str, Any]) -> tuple[dict[str, NDArray[np.generic]], Architecture]:
+    """A model with longer context tables if they are asked for: the same function until it learns.
+
+    A row's number is the top bits of a hash, so row ``r`` of the longer table takes over from row ``r >> extra``.
+    """
+    rows_log2 = given.get("context_rows_log2", architecture.context_rows_log2)
+    extra = rows_log2 - architecture.context_rows_log2
+    if extra < 0:
+        raise ValueError(f"--context-rows-log2 {rows_log2}: the tables of the model have 2^{architecture.context_rows_log2} rows, and can only grow")
+    if extra and "context_tables" in tensors:
+        tensors = tensors | {"context_tables": tensors["context_tables"].repeat(1 << extra, axis=1)}
+    return tensors, replace(architecture, context_rows_log2=rows_log2)
 
 
 def resumed(options: argparse.Namespace, device: torch.device) -> Training:
