@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -15,6 +17,9 @@ from pathlib import Path
 
 import lmac
 import pytest
+from lmac.files import Source
+from lmac.operations import compress
+from lmac.progress import Progress
 
 from tiny_model import TINY_MODEL
 
@@ -364,6 +369,36 @@ def test_progress_shows_share_speed_bits_and_time(source: Path, tiny_text: bytes
     assert done.count(b"\n") == 1
     assert Terminal("-q", "-f", *SLOW, source).shown == b""
     assert b" kB/s" in run("--progress", "-f", *SLOW, source).stderr
+
+
+def test_bits_per_byte_are_shown_while_the_first_block_is_compressed(source: Path, tiny_text: bytes) -> None:
+    source.write_bytes(tiny_text * 16)
+    shown = Terminal(*SLOW, source).shown
+    assert lmac.inspect(source.with_name("text.lmac").read_bytes())[0].blocks == 1
+    figures = re.findall(rb"(\d+) %  [0-9.]+ kB/s  ([0-9.]+) bits per byte  ", shown)
+    total = re.search(rb"([0-9.]+) bits per byte\r\n$", shown)
+    assert total
+    assert int(figures[0][0]) < 100
+    for _, bits_per_byte in figures:
+        assert 0.75 < float(bits_per_byte) / float(total[1]) < 1.25  # the text is about the same everywhere
+
+
+def test_the_block_under_way_is_added_to_those_before(source: Path, tiny_text: bytes, tiny_model: bytes) -> None:
+    class Line(Progress):
+        def __init__(self) -> None:
+            self.shown: list[tuple[int, int, int]] = []
+
+        def show(self, done_bytes: int, coded_bytes: int, compressed_bytes: int) -> None:
+            self.shown.append((done_bytes, coded_bytes, compressed_bytes))
+
+    line, output = Line(), io.BytesIO()
+    codec = lmac.Codec(tiny_model, adaptive=False, threads=1, block_len=1000)
+    with Source(source) as opened:
+        assert compress(opened, output, codec, line, read_len=700) == (3000, len(output.getvalue()))
+    assert codec.decompress(output.getvalue()) == tiny_text
+    assert {1000, 2000} <= {done for done, coded, _ in line.shown if done == coded}
+    for _, coded, compressed in line.shown:
+        assert compressed == 0 or 0.75 < compressed / coded / (len(output.getvalue()) / 3000) < 1.25
 
 
 def test_redirected_files_are_read_from_where_they_stand(blocks: Path, source: Path) -> None:

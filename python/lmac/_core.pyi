@@ -24,6 +24,7 @@ __all__ = [
     "ModelMismatchError",
     "OnnxSummary",
     "PredictorError",
+    "Report",
     "Settings",
     "Vocabulary",
     "__version__",
@@ -46,12 +47,26 @@ class ModelMismatchError(LmacError): ...
 class CorruptedDataError(LmacError): ...
 class PredictorError(LmacError): ...
 
+@final
+class Report:
+    """How far a call is, in bytes."""
+
+    @property
+    def done(self) -> int:
+        """The share of the content that is done."""
+    @property
+    def pass_content_len(self) -> int:
+        """How much content of the block at hand was coded or restored so far, in the pass under way."""
+    @property
+    def pass_payload_len(self) -> int:
+        """How much payload was written for that, or read."""
+
 def compress(
     data: ReadableBuffer,
     predictor: Predictor,
     settings: Settings,
     *,
-    progress: Callable[[int], object] | None = None,
+    progress: Callable[[Report], object] | None = None,
 ) -> bytes:
     """Compresses ``data`` to one frame."""
 
@@ -60,7 +75,7 @@ def decompress(
     predictor: Predictor,
     *,
     max_output_size: int | None = None,
-    progress: Callable[[int], object] | None = None,
+    progress: Callable[[Report], object] | None = None,
 ) -> bytes:
     """Restores the content of all frames in ``data``."""
 
@@ -70,7 +85,7 @@ def compress_many(
     settings: Settings,
     *,
     bare: bool,
-    progress: Callable[[int], object] | None = None,
+    progress: Callable[[Report], object] | None = None,
 ) -> list[bytes]:
     """Compresses every record to a blob: a frame, or the bare form."""
 
@@ -81,7 +96,7 @@ def decompress_many(
     *,
     bare: bool,
     max_output_size: int | None = None,
-    progress: Callable[[int], object] | None = None,
+    progress: Callable[[Report], object] | None = None,
 ) -> list[bytes]:
     """Restores every record of ``compress_many``."""
 
@@ -156,13 +171,16 @@ class Compressor:
     def __new__(cls, settings: Settings) -> Compressor: ...
     def pledge(self, content_size: int | None) -> None:
         """Announces the content size of the next frame, in bytes."""
+    @property
+    def compressed_len(self) -> int:
+        """How much content of the frame that has begun is in complete blocks, in bytes."""
     def compress(
         self,
         data: ReadableBuffer,
         flush: int,
         predictor: Predictor,
         *,
-        progress: Callable[[int], object] | None = None,
+        progress: Callable[[Report], object] | None = None,
     ) -> bytes:
         """Takes content; ``flush`` is 0 to go on, 1 to end a block, 2 to end the frame."""
 
@@ -177,7 +195,7 @@ class Decompressor:
         max_length: int | None,
         predictor: Predictor,
         *,
-        progress: Callable[[int], object] | None = None,
+        progress: Callable[[Report], object] | None = None,
     ) -> bytes:
         """Takes a piece of the frame; returns at most ``max_length`` bytes of content, if not ``None``."""
     @property
@@ -226,7 +244,7 @@ class Block:
         payload: ReadableBuffer,
         predictor: Predictor,
         *,
-        progress: Callable[[int], object] | None = None,
+        progress: Callable[[Report], object] | None = None,
     ) -> bytes:
         """Restores the content and checks it."""
 

@@ -123,7 +123,7 @@ class Codec:
             PredictorError: The predictor broke its contract.
         """
         with self._lock:
-            return _core.compress(data, self._predictor, self._settings, progress=progress)
+            return _core.compress(data, self._predictor, self._settings, progress=done_bytes(progress))
 
     def decompress(
         self,
@@ -146,7 +146,7 @@ class Codec:
             LmacError: The content is longer than ``max_output_size``.
         """
         with self._lock:
-            return _core.decompress(data, self._predictor, max_output_size=max_output_size, progress=progress)
+            return _core.decompress(data, self._predictor, max_output_size=max_output_size, progress=done_bytes(progress))
 
     def compress_many(self, records: Iterable[ReadableBuffer], *, bare: bool = False, progress: Callable[[int], object] | None = None) -> list[bytes]:
         """Compresses many short records, each to a blob of its own, in the time that one batch takes.
@@ -173,7 +173,7 @@ class Codec:
             [b'level=info msg=started', b'level=info msg=stopped']
         """
         with self._lock:
-            return _core.compress_many(list(records), self._predictor, self._settings, bare=bare, progress=progress)
+            return _core.compress_many(list(records), self._predictor, self._settings, bare=bare, progress=done_bytes(progress))
 
     def decompress_many(
         self,
@@ -195,7 +195,9 @@ class Codec:
             FormatError, ModelMismatchError, CorruptedDataError, LmacError: As ``decompress``; the message says which record.
         """
         with self._lock:
-            return _core.decompress_many(list(blobs), self._predictor, self._settings, bare=bare, max_output_size=max_output_size, progress=progress)
+            return _core.decompress_many(
+                list(blobs), self._predictor, self._settings, bare=bare, max_output_size=max_output_size, progress=done_bytes(progress)
+            )
 
     @contextmanager
     def exclusive(self) -> Iterator[Predictor]:
@@ -204,7 +206,7 @@ class Codec:
             yield self._predictor
 
     def begin_frames(self) -> _core.Compressor:
-        """The core of an ``LmacCompressor`` with the settings of this codec."""
+        """The core of an ``LmacCompressor`` with the settings of this codec; its progress function is told all that the core reports."""
         return _core.Compressor(self._settings)
 
     def decompress_block(self, block: _core.Block, payload: bytes, *, progress: Callable[[int], object] | None = None) -> bytes:
@@ -215,7 +217,12 @@ class Codec:
             CorruptedDataError: It was damaged or cut short.
         """
         with self._lock:
-            return block.decompress(payload, self._predictor, progress=progress)
+            return block.decompress(payload, self._predictor, progress=done_bytes(progress))
+
+
+def done_bytes(progress: Callable[[int], object] | None) -> Callable[[_core.Report], object] | None:
+    """What tells ``progress`` the number of bytes done, of all that the core reports."""
+    return None if progress is None else lambda report: progress(report.done)
 
 
 def compress(data: ReadableBuffer, *, model: ModelSource = None, adaptive: bool = True) -> bytes:

@@ -23,7 +23,8 @@ from .progress import Progress
 SUFFIX = ".lmac"
 STDIN = "-"
 
-#: How much is read at once, unless blocks are shorter: the progress line knows the compressed size after each block.
+#: How much is read at once, unless blocks are shorter: a call then completes one block at most, and the progress line
+#: adds it to those before.
 READ_LEN = 1 << 18
 
 #: Exit codes, as gzip's: all is well; something failed; what could be done was done, but bytes were lost before.

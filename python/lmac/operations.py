@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ._core import Block, CorruptedDataError, LmacError
+from ._core import Block, CorruptedDataError, LmacError, Report
 from .blocks import BlockWalk
 from .codec import Codec
 from .files import ChangedError, Sink, Source
@@ -22,26 +22,30 @@ def compress(source: Source, sink: Sink, codec: Codec, progress: Progress, read_
         ChangedError: The file grew or shrank meanwhile.
     """
     content_len = written_len = written_content_len = 0
+    compressor = codec.begin_frames()
+    compressor.pledge(source.size)
 
-    def report(done_bytes: int) -> None:
-        progress.show(done_bytes, written_content_len, written_len)
+    def show(report: Report) -> None:
+        progress.show(report.done, written_content_len + report.pass_content_len, written_len + report.pass_payload_len)
 
-    compressor = LmacCompressor(codec, progress=report)
-    compressor.set_pledged_input_size(source.size)
+    def write(part: bytes, mode: int) -> None:
+        nonlocal written_len, written_content_len
+        with codec.exclusive() as predictor:
+            output = compressor.compress(part, mode, predictor, progress=show)
+        sink.write(output)
+        written_len += len(output)
+        written_content_len = compressor.compressed_len
+
     while part := source.file.read(read_len):
         content_len += len(part)
         if source.size is not None and content_len > source.size:
             raise ChangedError
-        if output := compressor.compress(part):
-            sink.write(output)
-            written_len += len(output)
-            written_content_len = content_len - len(part)
-        report(written_content_len)
+        write(part, LmacCompressor.CONTINUE)
+        progress.show(written_content_len, written_content_len, written_len)
     if source.size is not None and content_len != source.size:
         raise ChangedError
-    output = compressor.flush()
-    sink.write(output)
-    return content_len, written_len + len(output)
+    write(b"", LmacCompressor.FLUSH_FRAME)
+    return content_len, written_len
 
 
 class Restorer:

@@ -23,12 +23,12 @@ class Progress:
         self._started = time.monotonic()
         self._next = self._started + INTERVAL_SECONDS
 
-    def show(self, done_bytes: int, block_bytes: int, compressed_bytes: int) -> None:
+    def show(self, done_bytes: int, coded_bytes: int, compressed_bytes: int) -> None:
         """Draws the line, but not more often than anybody can read.
 
         Args:
             done_bytes: How much of the content is done.
-            block_bytes: How much of it is in blocks whose compressed size is known.
+            coded_bytes: Content whose compressed size is known. Not what is done: a block may be coded several times.
             compressed_bytes: That size.
         """
         now = time.monotonic()
@@ -42,8 +42,8 @@ class Progress:
             parts.append(f"{done_bytes / 1e6:.1f} MB")
         speed = done_bytes / (now - self._started)
         parts.append(f"{speed / 1000:.1f} kB/s")
-        if block_bytes:
-            parts.append(f"{8 * compressed_bytes / block_bytes:.3f} bits per byte")
+        if coded_bytes:
+            parts.append(f"{8 * compressed_bytes / coded_bytes:.3f} bits per byte")
         if self._total_bytes:
             parts.append(f"{duration(max(self._total_bytes - done_bytes, 0) / speed)} left")
         sys.stderr.write(f"{CLEAR_LINE}{self._name}: {'  '.join(parts)}")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from . import _core
-from .codec import Codec, default_codec
+from .codec import Codec, default_codec, done_bytes
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -49,7 +49,7 @@ class LmacCompressor:
     def __init__(self, codec: Codec | None = None, *, progress: Callable[[int], object] | None = None) -> None:
         self._codec = codec or default_codec()
         self._compressor = self._codec.begin_frames()
-        self._progress = progress
+        self._progress = done_bytes(progress)
         self._last_mode = self.FLUSH_FRAME
 
     @property
@@ -132,7 +132,7 @@ class LmacDecompressor:
     ) -> None:
         self._codec = codec or default_codec()
         self._decompressor = _core.Decompressor(max_output_size=max_output_size)
-        self._progress = progress
+        self._progress = done_bytes(progress)
 
     @property
     def eof(self) -> bool:

@@ -14,17 +14,12 @@ use crate::error::{Error, Result};
 use crate::frame::{FrameHeader, Mode};
 use crate::lanes::Lanes;
 use crate::predictor::Predictor;
+use crate::progress::{Progress, Report};
 use crate::range_coder::{PayloadError, RangeDecoder};
 use crate::tokens;
 
 /// The symbols of the format are bytes.
 pub const ALPHABET_SIZE: usize = 256;
-
-/// How many symbols pass between two reports of progress.
-const REPORT_LEN: usize = 128;
-
-/// Told how many bytes of content are done so far; answers whether to go on.
-pub type Progress<'a> = dyn FnMut(u64) -> bool + 'a;
 
 /// Where a block lies in its frame, for error messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -73,7 +68,7 @@ impl<Bytes> Coded<Bytes> {
 ///
 /// In adaptive mode, the network is left out where it does not pay (`NETWORK_PAYS`).
 ///
-/// `progress` is told the bytes of this block that are done.
+/// `progress` is told how much of this block is done.
 ///
 /// # Errors
 ///
@@ -138,15 +133,20 @@ fn encode_adaptive(
         return Ok(bytes.map(Coded::with_network));
     }
     let share = content.len() as u64 / PROGRESS_SHARE;
-    let mut first_progress = |done: u64| progress(done / PROGRESS_SHARE);
+    let mut first_progress =
+        |report: Report| progress(report.with_done(report.done / PROGRESS_SHARE));
     let without = bytes::encode_without_network(content, &mut first_progress)?;
     let worth = without.len().saturating_sub(content.len() / NETWORK_PAYS);
+    let mut trial_progress = |report: Report| progress(report.with_done(share));
     if without.len() <= content.len() / REDUNDANT
-        || !trial_pays(content, predictor, &mut |_| progress(share))?
+        || !trial_pays(content, predictor, &mut trial_progress)?
     {
         return Ok(Some(Coded::without_network(without)));
     }
-    let mut second_progress = |done: u64| progress(share + done - done / PROGRESS_SHARE);
+    let mut second_progress = |report: Report| {
+        let rest = report.done - report.done / PROGRESS_SHARE;
+        progress(report.with_done(share + rest))
+    };
     let with = encode_with_network(
         content,
         lanes,
@@ -214,7 +214,7 @@ pub(crate) fn encode_without_network(
 
 /// Restores the content of a block from its payload.
 ///
-/// `progress` is told the bytes of this block that are done.
+/// `progress` is told how much of this block is done.
 ///
 /// # Errors
 ///
@@ -261,34 +261,4 @@ pub(crate) fn check_alphabet(predictor: &dyn Predictor) -> Result<()> {
     Err(Error::Predictor(format!(
         "the codec needs an alphabet of {needed} symbols, this predictor has {actual}"
     )))
-}
-
-/// Counts symbols and reports them, but not one by one.
-pub(crate) struct Report<'a, 'b> {
-    progress: &'a mut Progress<'b>,
-    done: usize,
-    reported: usize,
-}
-
-impl<'a, 'b> Report<'a, 'b> {
-    pub(crate) fn new(progress: &'a mut Progress<'b>) -> Self {
-        Self {
-            progress,
-            done: 0,
-            reported: 0,
-        }
-    }
-
-    pub(crate) fn add(&mut self, symbols: usize) -> Result<()> {
-        self.done += symbols;
-        if self.done - self.reported < REPORT_LEN {
-            return Ok(());
-        }
-        self.reported = self.done;
-        if (self.progress)(self.done as u64) {
-            Ok(())
-        } else {
-            Err(Error::Interrupted)
-        }
-    }
 }

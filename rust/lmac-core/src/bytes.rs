@@ -8,12 +8,13 @@
 //! Format: docs/format.md, "Lanes".
 
 use crate::adaptive::Mixture;
-use crate::block::{ALPHABET_SIZE, Progress, Report};
+use crate::block::ALPHABET_SIZE;
 use crate::error::{Error, Result};
 use crate::frame::Mode;
 use crate::frequency::FrequencyTable;
 use crate::lanes::Lanes;
 use crate::predictor::Predictor;
+use crate::progress::{Progress, Reporter};
 use crate::range_coder::{PayloadError, RangeDecoder, RangeEncoder};
 
 /// How many predictions the encoder asks for in one call, if that is at least one step: enough for
@@ -34,52 +35,53 @@ pub(crate) fn encode(
     predictor: &mut dyn Predictor,
     progress: &mut Progress<'_>,
 ) -> Result<Option<Vec<u8>>> {
-    let mut encoder = RangeEncoder::new();
-    let mut mixture = match mode {
-        Mode::Static => None,
-        Mode::Adaptive => Some(Mixture::new(lanes, true)),
-    };
-    encode_each(
-        content,
-        lanes,
-        predictor,
-        progress,
-        |lane, symbol, table| {
-            match &mut mixture {
-                None => encoder.encode(table.slot(symbol.into())),
-                Some(mixture) => mixture.encode(lane, symbol, Some(table), &mut encoder),
-            }
-            encoder.written_len() <= limit
-        },
-    )?;
-    Ok(Some(encoder.finish()).filter(|bytes| bytes.len() <= limit))
+    match mode {
+        Mode::Static => {
+            let encode = |_, symbol: u8, table: &FrequencyTable, encoder: &mut RangeEncoder| {
+                encoder.encode(table.slot(symbol.into()));
+            };
+            encode_each(content, lanes, limit, predictor, progress, encode)
+        }
+        Mode::Adaptive => {
+            let mut mixture = Mixture::new(lanes, true);
+            let encode = |lane, symbol, table: &FrequencyTable, encoder: &mut RangeEncoder| {
+                mixture.encode(lane, symbol, Some(table), encoder);
+            };
+            encode_each(content, lanes, limit, predictor, progress, encode)
+        }
+    }
 }
 
-/// Asks the predictor about every symbol, in the order (step, lane), until `code` has enough.
+/// Asks the predictor about every symbol, in the order (step, lane), and has `encode` write it, as long
+/// as the payload is within `limit`.
 fn encode_each(
     content: &[u8],
     lanes: Lanes,
+    limit: usize,
     predictor: &mut dyn Predictor,
     progress: &mut Progress<'_>,
-    mut code: impl FnMut(usize, u8, &FrequencyTable) -> bool,
-) -> Result<()> {
+    mut encode: impl FnMut(usize, u8, &FrequencyTable, &mut RangeEncoder),
+) -> Result<Option<Vec<u8>>> {
     let mut scorer = Scorer::start(lanes, predictor)?;
     let mut table = FrequencyTable::new(ALPHABET_SIZE);
-    let mut report = Report::new(progress);
+    let mut encoder = RangeEncoder::new();
+    let mut reporter = Reporter::new(progress);
     for first_step in (0..lanes.steps()).step_by(scorer.steps_per_call) {
         let steps = scorer.steps_per_call.min(lanes.steps() - first_step);
         scorer.score(content, first_step, steps)?;
         for step in first_step..first_step + steps {
             for lane in 0..lanes.count_at(step) {
                 table.set_logits(scorer.logits(lane, step));
-                if !code(lane, content[lanes.start(lane) + step], &table) {
-                    return Ok(());
+                let symbol = content[lanes.start(lane) + step];
+                encode(lane, symbol, &table, &mut encoder);
+                if encoder.written_len() > limit {
+                    return Ok(None);
                 }
             }
-            report.add(lanes.count_at(step))?;
+            reporter.add(lanes.count_at(step), encoder.written_len())?;
         }
     }
-    Ok(())
+    Ok(Some(encoder.finish()).filter(|bytes| bytes.len() <= limit))
 }
 
 /// Restores the content of a block from its payload.
@@ -97,17 +99,21 @@ pub(crate) fn decode(
     corrupted: impl Fn(PayloadError) -> Error,
 ) -> Result<Vec<u8>> {
     match mode {
-        Mode::Static => decode_each(lanes, predictor, progress, |_, table| {
-            let (symbol, slot) = table.symbol_at(decoder.target());
-            decoder.consume(slot).map_err(&corrupted)?;
-            Ok(symbol as u8)
-        }),
+        Mode::Static => {
+            let decode = |_, table: &FrequencyTable, decoder: &mut RangeDecoder<'_>| {
+                let (symbol, slot) = table.symbol_at(decoder.target());
+                decoder.consume(slot).map_err(&corrupted)?;
+                Ok(symbol as u8)
+            };
+            decode_each(lanes, decoder, predictor, progress, decode)
+        }
         Mode::Adaptive => {
             let mut mixture = Mixture::new(lanes, true);
-            decode_each(lanes, predictor, progress, |lane, table| {
+            let decode = |lane, table: &FrequencyTable, decoder: &mut RangeDecoder<'_>| {
                 let symbol = mixture.decode(lane, Some(table), decoder);
                 symbol.map_err(&corrupted)
-            })
+            };
+            decode_each(lanes, decoder, predictor, progress, decode)
         }
     }
 }
@@ -115,21 +121,22 @@ pub(crate) fn decode(
 /// Asks the predictor about every symbol in the order (step, lane), and `decode` what it is.
 fn decode_each(
     lanes: Lanes,
+    decoder: &mut RangeDecoder<'_>,
     predictor: &mut dyn Predictor,
     progress: &mut Progress<'_>,
-    mut decode: impl FnMut(usize, &FrequencyTable) -> Result<u8>,
+    mut decode: impl FnMut(usize, &FrequencyTable, &mut RangeDecoder<'_>) -> Result<u8>,
 ) -> Result<Vec<u8>> {
     let mut stepper = Scorer::start_stepping(lanes, predictor)?;
     let mut table = FrequencyTable::new(ALPHABET_SIZE);
     let mut content = vec![0; lanes.content_len()];
-    let mut report = Report::new(progress);
+    let mut reporter = Reporter::new(progress);
     for step in 0..lanes.steps() {
         stepper.score(&content, step, 1)?;
         for lane in 0..lanes.count_at(step) {
             table.set_logits(stepper.logits(lane, step));
-            content[lanes.start(lane) + step] = decode(lane, &table)?;
+            content[lanes.start(lane) + step] = decode(lane, &table, decoder)?;
         }
-        report.add(lanes.count_at(step))?;
+        reporter.add(lanes.count_at(step), decoder.read_len())?;
     }
     Ok(content)
 }
@@ -145,10 +152,10 @@ pub(crate) fn encode_without_network(
 ) -> Result<Vec<u8>> {
     let mut encoder = RangeEncoder::new();
     let mut mixture = Mixture::new(Lanes::single(content.len()), false);
-    let mut report = Report::new(progress);
+    let mut reporter = Reporter::new(progress);
     for &symbol in content {
         mixture.encode(0, symbol, None, &mut encoder);
-        report.add(1)?;
+        reporter.add(1, encoder.written_len())?;
     }
     Ok(encoder.finish())
 }
@@ -166,10 +173,11 @@ pub(crate) fn decode_without_network(
     corrupted: impl Fn(PayloadError) -> Error,
 ) -> Result<Vec<u8>> {
     let mut mixture = Mixture::new(Lanes::single(content_len), false);
-    let mut report = Report::new(progress);
+    let mut reporter = Reporter::new(progress);
     let mut next = || {
-        report.add(1)?;
-        mixture.decode(0, None, decoder).map_err(&corrupted)
+        let symbol = mixture.decode(0, None, decoder).map_err(&corrupted)?;
+        reporter.add(1, decoder.read_len())?;
+        Ok(symbol)
     };
     (0..content_len).map(|_| next()).collect()
 }

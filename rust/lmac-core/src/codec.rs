@@ -7,11 +7,12 @@
 //!
 //! Format: docs/format.md.
 
-use crate::block::{self, Coded, Place, Progress};
+use crate::block::{self, Coded, Place};
 use crate::error::{Error, Result};
 use crate::frame::{BlockHeader, Cursor, FrameHeader, MAX_BLOCK_LEN, Mode, Payload, abbreviate};
 use crate::frame_reader::{FrameInfo, FrameReader, PAYLOAD};
 use crate::predictor::Predictor;
+use crate::progress::{Progress, Report};
 
 /// Block length of static frames, in bytes: 64 lanes of the default length, a batch that keeps
 /// the cores busy.
@@ -93,7 +94,7 @@ impl Settings {
 
 /// Compresses `data` to one frame.
 ///
-/// `progress` is told how many bytes of `data` are done.
+/// `progress` is told how much of `data` is done.
 ///
 /// # Errors
 ///
@@ -113,7 +114,7 @@ pub fn compress(
     header.write(&mut output);
     let mut done = 0;
     for content in data.chunks(block_len) {
-        let mut block_progress = |block_done: u64| progress(done + block_done);
+        let mut block_progress = |report: Report| progress(report.after(done));
         let output = &mut output;
         let verify = settings.verify;
         compress_block(
@@ -125,7 +126,6 @@ pub fn compress(
             &mut block_progress,
         )?;
         done += content.len() as u64;
-        report(done, progress)?;
     }
     if data.is_empty() || !single_block {
         BlockHeader::write_end(&mut output);
@@ -135,7 +135,7 @@ pub fn compress(
 
 /// Restores the content of one frame or of several in a row.
 ///
-/// `progress` is told how many bytes of content are done.
+/// `progress` is told how much content is restored.
 ///
 /// # Errors
 ///
@@ -162,10 +162,9 @@ pub fn decompress(
             let payload = cursor.take(block.payload_len(), PAYLOAD)?;
             output.check_room(block.content_len() as u64)?;
             let done = output.content.len() as u64;
-            let mut block_progress = |block_done: u64| progress(done + block_done);
+            let mut block_progress = |report: Report| progress(report.after(done));
             let content = block.decompress(payload, predictor, &mut block_progress)?;
             output.content.extend(content);
-            report(output.content.len() as u64, progress)?;
         }
         if cursor.is_at_end() {
             return Ok(output.content);
@@ -195,7 +194,8 @@ pub fn compress_block(
         block::encode(content, frame, predictor, progress)?
     };
     write_block(content, coded.as_ref(), frame.mode, output);
-    Ok(())
+    let payload_len = coded.map_or(content.len(), |coded| coded.bytes.len());
+    Report::of_pass(content.len(), payload_len).tell(progress)
 }
 
 /// As `block::encode`, but without the network if a decoder could not restore the content with it.
@@ -206,11 +206,13 @@ fn encode_verified(
     progress: &mut Progress<'_>,
 ) -> Result<Option<Coded<Vec<u8>>>> {
     let half = content.len() as u64 / 2;
-    let mut coded = block::encode(content, frame, predictor, &mut |done| progress(done / 2))?;
+    let mut first_half = |report: Report| progress(report.with_done(report.done / 2));
+    let mut coded = block::encode(content, frame, predictor, &mut first_half)?;
     let Some(coded) = coded.take_if(|coded| coded.has_network) else {
         return Ok(coded);
     };
-    let mut second_half = |done| progress(half + done / 2);
+    let whole = Report::of_pass(content.len(), coded.bytes.len());
+    let mut second_half = |report: Report| progress(whole.with_done(half + report.done / 2));
     let payload = Coded::with_network(coded.bytes.as_slice());
     let place = Place::default();
     match block::decode(
@@ -279,16 +281,8 @@ pub fn decompress_block(
     if crc32fast::hash(&content) != header.content_checksum {
         return Err(place.corrupted(content_len, "its checksum does not match"));
     }
+    Report::of_pass(content_len, payload.len()).tell(progress)?;
     Ok(content)
-}
-
-/// Tells how much is done; an error if that is to be all.
-pub(crate) fn report(done: u64, progress: &mut Progress<'_>) -> Result<()> {
-    if progress(done) {
-        Ok(())
-    } else {
-        Err(Error::Interrupted)
-    }
 }
 
 /// The content restored so far, and how much of it is wanted.

@@ -6,13 +6,14 @@
 //!
 //! Format: docs/format.md, "Frames" and "Blocks".
 
-use crate::block::{Place, Progress};
+use crate::block::Place;
 use crate::codec::decompress_block;
 use crate::error::{Error, Result};
 use crate::frame::{
     BlockHeader, Cursor, FrameHeader, MAX_FINGERPRINT_LEN, MODEL_ID_LEN, Mode, Payload,
 };
 use crate::predictor::Predictor;
+use crate::progress::Progress;
 
 /// Frame and block headers are shorter than this many bytes: with as many, or with the whole rest
 /// of the input, `start` and `next_block` never call an intact input truncated.

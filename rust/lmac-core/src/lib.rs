@@ -4,7 +4,7 @@
 //! at a time, [`records`] of many records at once; [`frame_reader`] finds the blocks of a frame,
 //! [`block`] codes a block's symbols in [`lanes`], bytes or the tokens of a [`vocabulary`];
 //! [`frequency`] makes slots of a [`predictor`]'s logits, [`adaptive`] makes bits and better
-//! probabilities of them, [`range_coder`] makes bytes.
+//! probabilities of them, [`range_coder`] makes bytes. [`progress`] tells how far all that is.
 //!
 //! ```
 //! use lmac_core::codec::{Settings, compress, decompress};
@@ -67,6 +67,7 @@ pub mod model_id;
 mod onnx;
 pub mod onnx_summary;
 pub mod predictor;
+pub mod progress;
 pub mod range_coder;
 pub mod records;
 pub mod stream;

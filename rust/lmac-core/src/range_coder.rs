@@ -267,6 +267,13 @@ impl<'a> RangeDecoder<'a> {
         Ok(u32::from(bit))
     }
 
+    /// The number of bytes that the symbols so far took: `written_len` of the encoder after the same
+    /// symbols.
+    #[must_use]
+    pub const fn read_len(&self) -> usize {
+        self.position - (MAX_BYTES_PAST_END + 1) // what `code` holds was read ahead
+    }
+
     /// Ends the reading.
     ///
     /// # Errors

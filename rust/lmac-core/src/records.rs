@@ -9,13 +9,14 @@
 //! out all that can be agreed upon beforehand: docs/format.md, "The bare form".
 
 use crate::batch::{self, Block};
-use crate::block::{self, Coded, Place, Progress, SHORT, check_alphabet};
+use crate::block::{self, Coded, Place, SHORT, check_alphabet};
 use crate::codec::{self, Settings};
 use crate::error::{Error, Result};
 use crate::frame::{Cursor, FrameHeader, MAX_BLOCK_LEN, MODEL_ID_LEN, Mode, write_varint};
 use crate::frame_reader::FrameReader;
 use crate::lanes::Lanes;
 use crate::predictor::Predictor;
+use crate::progress::{Progress, Report};
 
 /// The most records of a batch. A decoder learns one symbol of each at a time, and the predictor wants
 /// many rows; an encoder has rows enough in a few records, whose contexts and mixtures stay in the cache.
@@ -39,7 +40,7 @@ pub enum Form {
 ///
 /// In the bare form a record is one block of one lane, whatever the settings say about lengths.
 ///
-/// `progress` is told how many bytes of all records are done.
+/// `progress` is told how much of all records is done.
 ///
 /// # Errors
 ///
@@ -75,6 +76,7 @@ pub fn compress_many(
             [content] if !can_batch => vec![encode_alone(content, settings, predictor)?],
             _ => batch::encode(&contents, settings.mode, predictor)?,
         };
+        let report = report_of(&contents, &payloads).after(done);
         for (&index, payload) in batch.iter().zip(payloads) {
             let (record, blob) = (records[index], &mut blobs[index]);
             match form {
@@ -89,18 +91,24 @@ pub fn compress_many(
                 }
             }
         }
-        done += contents
-            .iter()
-            .map(|content| content.len() as u64)
-            .sum::<u64>();
-        codec::report(done, progress)?;
+        done = report.done;
+        report.tell(progress)?;
     }
     for index in single.into_iter().filter(|_| form == Form::Frame) {
-        let mut add = |single_done| progress(done + single_done);
+        let mut add = |report: Report| progress(report.after(done));
         blobs[index] = codec::compress(records[index], predictor, settings, &mut add)?;
         done += records[index].len() as u64;
     }
     Ok(blobs)
+}
+
+/// Of a batch whose payloads are complete; those of stored records are the contents.
+fn report_of(contents: &[&[u8]], payloads: &[Option<Vec<u8>>]) -> Report {
+    let pairs = contents.iter().zip(payloads);
+    let payload_lens =
+        pairs.map(|(content, payload)| payload.as_ref().map_or(content.len(), Vec::len));
+    let content_len = contents.iter().map(|content| content.len()).sum();
+    Report::of_pass(content_len, payload_lens.sum())
 }
 
 /// Whether records may go through the predictor together: their bytes must not depend on it.
@@ -194,14 +202,17 @@ pub fn decompress_many(
             }
             _ => batch::decode(&batch, predictor)?,
         };
+        let content_len = contents.iter().map(Vec::len).sum();
+        let payload_len = batch.iter().map(|(_, block)| block.payload.len()).sum();
+        let report = Report::of_pass(content_len, payload_len).after(done);
         for (content, &&(index, _)) in contents.into_iter().zip(&batch) {
-            done += content.len() as u64;
             records[index] = content;
         }
-        codec::report(done, progress)?;
+        done = report.done;
+        report.tell(progress)?;
     }
     for index in whole {
-        let mut add = |single_done| progress(done + single_done);
+        let mut add = |report: Report| progress(report.after(done));
         let content = codec::decompress(blobs[index], predictor, room.left, &mut add);
         records[index] = content.map_err(|error| error.in_record(index))?;
         room.take(records[index].len())?;

@@ -9,12 +9,12 @@
 //! The predictor is an argument of every call, not a field: one serves many streams in turn, since
 //! every block begins with empty contexts.
 
-use crate::block::Progress;
 use crate::codec::{Settings, compress_block};
 use crate::error::{Error, Result};
 use crate::frame::{BlockHeader, Cursor, FrameHeader};
 use crate::frame_reader::{Block, FrameReader};
 use crate::predictor::Predictor;
+use crate::progress::{Progress, Report};
 
 /// How much of the content given to a compressor must come out of it at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,9 +79,15 @@ impl Compressor {
         Ok(())
     }
 
+    /// How much content of the frame that has begun is in complete blocks, in bytes.
+    #[must_use]
+    pub const fn compressed_len(&self) -> u64 {
+        self.compressed_len
+    }
+
     /// Takes content, and returns as much of the frame as is complete.
     ///
-    /// `progress` is told how many bytes of the frame's content are compressed.
+    /// `progress` is told how much of the frame's content is compressed.
     ///
     /// # Errors
     ///
@@ -191,7 +197,7 @@ impl Compressor {
     ) -> Result<()> {
         let header = self.begin_frame(single_block, predictor, output).clone();
         let done = self.compressed_len;
-        let mut block_progress = |block_done: u64| progress(done + block_done);
+        let mut block_progress = |report: Report| progress(report.after(done));
         let content = &self.content;
         let verify = self.settings.verify;
         compress_block(
@@ -204,11 +210,7 @@ impl Compressor {
         )?;
         self.compressed_len += self.content.len() as u64;
         self.content.clear();
-        if progress(self.compressed_len) {
-            Ok(())
-        } else {
-            Err(Error::Interrupted)
-        }
+        Ok(())
     }
 }
 

@@ -11,12 +11,12 @@
 use std::sync::Arc;
 
 use crate::adaptive::Spelling;
-use crate::block::{Progress, Report};
 use crate::error::{Error, Result};
 use crate::frame::Mode;
 use crate::frequency::FrequencyTable;
 use crate::lanes::Lanes;
 use crate::predictor::Predictor;
+use crate::progress::{Progress, Reporter};
 use crate::range_coder::{PayloadError, RangeDecoder, RangeEncoder};
 use crate::vocabulary::Vocabulary;
 
@@ -50,7 +50,7 @@ pub(crate) fn encode(
     let mut spelling = Spelling::of_mode(mode, lanes, vocabulary);
     let mut table = FrequencyTable::new(vocabulary.len());
     let mut encoder = RangeEncoder::new();
-    let mut report = Report::new(progress);
+    let mut reporter = Reporter::new(progress);
     for first_step in (0..steps).step_by(steps_per_call) {
         let call_steps = steps_per_call.min(steps - first_step);
         stepper.advance(call_steps, |lane, step| {
@@ -68,7 +68,7 @@ pub(crate) fn encode(
                     None => encoder.encode(table.slot(symbol)),
                     Some(spelling) => spelling.encode(lane, symbol, &table, &mut encoder),
                 }
-                report.add(vocabulary.string(symbol).len())?;
+                reporter.add(vocabulary.string(symbol).len(), encoder.written_len())?;
             }
             if encoder.written_len() > limit {
                 return Ok(None);
@@ -129,7 +129,7 @@ pub(crate) fn decode(
     let mut table = FrequencyTable::new(vocabulary.len());
     let mut text = Text::new(lanes, vocabulary.prefix());
     let mut last = vec![None; lanes.count()];
-    let mut report = Report::new(progress);
+    let mut reporter = Reporter::new(progress);
     while !(0..lanes.count()).all(|lane| text.is_complete(lane)) {
         stepper.advance(1, |lane, _| last[lane])?;
         for (lane, last) in last.iter_mut().enumerate() {
@@ -151,7 +151,7 @@ pub(crate) fn decode(
             let string = vocabulary.string(symbol);
             text.push(lane, string).map_err(&corrupted)?;
             *last = Some(symbol);
-            report.add(string.len())?;
+            reporter.add(string.len(), decoder.read_len())?;
         }
     }
     Ok(text.content)

@@ -153,29 +153,6 @@ fn the_network_sees_all_of_a_long_block_only_if_it_helps_with_a_part() {
 }
 
 #[test]
-fn progress_rises_to_the_end_of_a_long_block_and_can_interrupt_every_part_of_it() {
-    let data = ruled(132_000);
-    let mut seen = Vec::new();
-    let mut note = |done| {
-        seen.push(done);
-        true
-    };
-    compress(&data, &mut Rule::default(), &Settings::default(), &mut note).unwrap();
-    assert!(seen.is_sorted());
-    assert_eq!(seen.last(), Some(&132_000));
-    // Without the network, in the trial, with the network: of 2,190 reports.
-    for calls in [500, 1100, 1700] {
-        let mut reports = 0;
-        let mut stop = |_| {
-            reports += 1;
-            reports < calls
-        };
-        let stopped = compress(&data, &mut Rule::default(), &Settings::default(), &mut stop);
-        assert_eq!(stopped, Err(Error::Interrupted));
-    }
-}
-
-#[test]
 fn content_longer_than_a_block_is_divided() {
     let data = [ruled(5000), text(4000), noise(1001)].concat();
     for lane_len in [None, Some(300), Some(1 << 24)] {

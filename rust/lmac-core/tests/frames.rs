@@ -472,35 +472,6 @@ fn an_alphabet_that_is_not_of_bytes_is_refused() {
 }
 
 #[test]
-fn progress_rises_to_the_end_and_can_interrupt() {
-    let data = text(10_000);
-    for mode in MODES {
-        let settings = divided(mode, 3000, 500);
-        let mut predictor = Doubling::default();
-        let (mut compressing, mut decompressing) = (Vec::new(), Vec::new());
-        let frame = compress(&data, &mut predictor, &settings, &mut |done| {
-            compressing.push(done);
-            true
-        });
-        let frame = frame.unwrap();
-        let restored = decompress(&frame, &mut predictor, None, &mut |done| {
-            decompressing.push(done);
-            true
-        });
-        assert_eq!(restored.unwrap(), data);
-        for seen in [compressing, decompressing] {
-            assert!(seen.is_sorted() && seen.len() > 50, "{mode:?}: {seen:?}");
-            assert_eq!(seen.last(), Some(&10_000));
-        }
-        let mut stop = |done| done < 5000;
-        let stopped = compress(&data, &mut predictor, &settings, &mut stop);
-        assert_eq!(stopped, Err(Error::Interrupted));
-        let stopped = decompress(&frame, &mut predictor, None, &mut stop);
-        assert_eq!(stopped, Err(Error::Interrupted));
-    }
-}
-
-#[test]
 fn every_truncation_is_an_error() {
     for mode in MODES {
         let frame = pack(&[text(150), noise(30)].concat(), &small(mode));

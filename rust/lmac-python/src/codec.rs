@@ -1,11 +1,11 @@
 //! `compress`, `decompress` and `inspect`: buffers in, bytes out, the interpreter free meanwhile.
 
-use lmac_core::block::Progress;
 use lmac_core::codec;
 use lmac_core::error::Result;
 use lmac_core::frame::Mode;
 use lmac_core::frame_reader;
 use lmac_core::predictor::Predictor;
+use lmac_core::progress::Progress;
 use lmac_core::records::{self, Form};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -136,7 +136,7 @@ where
 {
     let failure = Failure::default();
     let mut watch = Watch::new(progress, &failure);
-    let mut progress = |done_bytes| watch.report(done_bytes);
+    let mut progress = |report| watch.tell(report);
     let py = predictor.py();
     let outcome = if let Ok(executor) = predictor.cast::<Executor>() {
         let executor = executor.get();

@@ -44,6 +44,8 @@ mod _core {
 
     #[pymodule_export]
     use crate::vocabulary::Vocabulary;
+    #[pymodule_export]
+    use crate::watch::Report;
 
     #[pymodule_export]
     const MAX_HEADER_LEN: usize = lmac_core::frame_reader::MAX_HEADER_LEN;

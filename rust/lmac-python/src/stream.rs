@@ -31,6 +31,12 @@ impl Compressor {
         pledged.map_err(|error| to_py_err(&error))
     }
 
+    /// How much content of the frame that has begun is in complete blocks, in bytes.
+    #[getter]
+    fn compressed_len(&self) -> u64 {
+        self.0.compressed_len()
+    }
+
     /// Takes content; `flush` is 0 to go on, 1 to end a block, 2 to end the frame.
     #[pyo3(signature = (data, flush, predictor, *, progress=None))]
     fn compress<'py>(

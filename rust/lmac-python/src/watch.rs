@@ -1,4 +1,4 @@
-//! `Watch`: what happens in Python while the core works detached from the interpreter.
+//! `Watch` and `Report`: what happens in Python while the core works detached from the interpreter.
 //!
 //! The core reports progress often and cheaply. Every few dozen milliseconds the watch attaches to
 //! the interpreter, lets Python handle signals (Ctrl-C) and calls the user's progress function.
@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use lmac_core::error::Error;
+use lmac_core::progress;
 use pyo3::prelude::*;
 
 use crate::error::to_py_err;
@@ -34,6 +35,27 @@ impl Failure {
     }
 }
 
+/// How far a call is, in bytes.
+#[pyclass(frozen, get_all, module = "lmac._core")]
+pub struct Report {
+    /// The share of the content that is done.
+    done: u64,
+    /// How much content of the block at hand was coded or restored so far, in the pass under way.
+    pass_content_len: u64,
+    /// How much payload was written for that, or read.
+    pass_payload_len: u64,
+}
+
+impl From<progress::Report> for Report {
+    fn from(report: progress::Report) -> Self {
+        Self {
+            done: report.done,
+            pass_content_len: report.pass_content_len,
+            pass_payload_len: report.pass_payload_len,
+        }
+    }
+}
+
 /// Passes progress on to Python, at intervals.
 pub struct Watch<'f> {
     progress: Option<Py<PyAny>>,
@@ -42,7 +64,7 @@ pub struct Watch<'f> {
 }
 
 impl<'f> Watch<'f> {
-    /// Creates a watch; `progress`, if any, is called with the number of content bytes done.
+    /// Creates a watch; `progress`, if any, is called with a `Report`.
     pub fn new(progress: Option<Py<PyAny>>, failure: &'f Failure) -> Self {
         let next_report = Instant::now() + INTERVAL;
         Self {
@@ -53,14 +75,14 @@ impl<'f> Watch<'f> {
     }
 
     /// Whether to go on.
-    pub fn report(&mut self, done_bytes: u64) -> bool {
+    pub fn tell(&mut self, report: progress::Report) -> bool {
         if Instant::now() < self.next_report {
             return true;
         }
         let outcome = Python::attach(|py| {
             py.check_signals()?;
             match &self.progress {
-                Some(progress) => progress.call1(py, (done_bytes,)).map(drop),
+                Some(progress) => progress.call1(py, (Report::from(report),)).map(drop),
                 None => Ok(()),
             }
         });
