@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 from pathlib import Path
 
 import lmac
@@ -14,6 +15,10 @@ from lmac.model import DEFAULT_MODEL, SUFFIX
 from tiny_model import TINY_MODEL
 
 DEFAULT_MODEL_PATH = Path(lmac.__file__).parent / "models" / (DEFAULT_MODEL + SUFFIX)
+
+# Jobs in the background of a shell ignore these, and so would the programs that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 needs_default_model = pytest.mark.skipif(not DEFAULT_MODEL_PATH.exists(), reason="the package has no model")
 
