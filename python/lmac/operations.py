@@ -34,7 +34,7 @@ def compress(source: Source, sink: Sink, codec: Codec, progress: Progress, read_
             output = compressor.compress(part, mode, predictor, progress=show)
         sink.write(output)
         written_len += len(output)
-        written_content_len = compressor.compressed_len
+        written_content_len = compressor.compressed_len  # kept, since it cannot be asked while it works
 
     while part := source.file.read(read_len):
         content_len += len(part)
