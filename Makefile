@@ -4,10 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-environment lint format test-rust test-python bench fuzz clean
+.PHONY: help install demo test test-environment lint format test-rust test-aarch64 test-python bench fuzz clean
 
 help: ## show this menu
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 .venv:
 	$(PYTHON) -m venv .venv
@@ -40,6 +40,11 @@ format: ## bring all code into shape
 
 test-rust: ## run the tests of the core
 	cargo test --release --quiet
+
+test-aarch64: ## run the tests of the core for ARM in an emulator (what it needs: CONTRIBUTING.md)
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
+	cargo test --release --quiet --package lmac-core --target aarch64-unknown-linux-gnu
 
 test-python: ## run the tests of the package
 	$(BIN)/pytest --quiet

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import random
 import signal
 from pathlib import Path
 
 import lmac
-import numpy as np
 import pytest
-from lmac import _core
 from lmac.model import DEFAULT_MODEL, SUFFIX
 
-from tiny_model import TINY_MODEL
+from tiny_model import TINY_MODEL, predictable_text
 
 DEFAULT_MODEL_PATH = Path(lmac.__file__).parent / "models" / (DEFAULT_MODEL + SUFFIX)
 
@@ -41,15 +38,6 @@ def tiny_codec(tiny_model: bytes, adaptive: bool) -> lmac.Codec:
 
 
 @pytest.fixture(scope="session")
-def tiny_text(tiny_model: bytes) -> bytes:
-    """3,000 bytes that the tiny model predicts well: three of four are its first choice."""
-    executor = _core.Executor(_core.Model(tiny_model), threads=1)
-    executor.start(1)
-    chance = random.Random(1)
-    text = bytearray()
-    symbol = 256
-    for _ in range(3000):
-        logits = executor.advance(np.array([[symbol]]))[0, 0]
-        symbol = int(logits.argmax()) if chance.random() < 0.75 else chance.randrange(256)
-        text.append(symbol)
-    return bytes(text)
+def tiny_text() -> bytes:
+    """3,000 bytes that the tiny model predicts well."""
+    return predictable_text(3000)

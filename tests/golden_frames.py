@@ -10,10 +10,11 @@ import zlib
 from typing import TypedDict
 
 import lmac
+from lmac import _core
 
 import reference
 from order_zero import OrderZero
-from tiny_model import GOLDEN
+from tiny_model import GOLDEN, TINY_MODEL, predictable_text
 from word_counts import FINGERPRINT, WordCounts
 
 
@@ -45,6 +46,8 @@ WRITTEN: dict[str, tuple[bytes, Settings]] = {
     "good-adaptive-lanes": (TEXT, {"lane_len": 50}),
     "good-adaptive-blocks": (TEXT + NOISE, {"block_len": 100, "lane_len": 50}),
     "good-adaptive-without-network": (TABLE, {"lane_len": 50}),
+    "good-exact": (predictable_text(600), {"adaptive": False, "lane_len": 50}),
+    "good-adaptive-exact": (predictable_text(600), {"lane_len": 50}),
     "good-tokens": (STORY, {"adaptive": False}),
     "good-tokens-lanes": (STORY, {"adaptive": False, "lane_len": 100}),
     "good-tokens-escapes": (ESCAPES, {"adaptive": False}),
@@ -59,8 +62,10 @@ CONTENTS = {name: content for name, (content, _) in WRITTEN.items()}
 CONTENTS |= {"good-concatenated": TEXT + NOISE, "good-unknown-size": TEXT + NOISE, "good-both-modes": TEXT + TEXT}
 
 
-def predictor_of(name: str) -> OrderZero | WordCounts:
+def predictor_of(name: str) -> OrderZero | WordCounts | _core.Executor:
     """A new predictor for a golden frame, good or bad."""
+    if "exact" in name:
+        return _core.Executor(_core.Model(TINY_MODEL.read_bytes()))
     if "fingerprint" in name:
         return WordCounts(fingerprint=FINGERPRINT)
     return WordCounts() if "tokens" in name else OrderZero()

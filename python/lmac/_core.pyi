@@ -34,6 +34,7 @@ __all__ = [
     "decompress",
     "decompress_many",
     "inspect",
+    "instruction_sets",
 ]
 
 __version__: Final[str]
@@ -101,7 +102,10 @@ def decompress_many(
     """Restores every record of ``compress_many``."""
 
 def cpu_features() -> list[str]:
-    """The instruction sets of this processor by which libraries choose their arithmetic."""
+    """The instruction sets of this processor by which libraries choose their arithmetic: floating point may depend on them."""
+
+def instruction_sets() -> list[str]:
+    """What the native executor can compute with on this processor, the best one last."""
 
 def inspect(data: ReadableBuffer) -> list[FrameInfo]:
     """Reads the headers of all frames in ``data``, without a model and without decoding."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 
 from . import __version__, providers
-from ._core import Executor, LmacError, Model, cpu_features
+from ._core import Executor, LmacError, Model, cpu_features, instruction_sets
 from .model import read_model
 
 HELP = "usage: lmac doctor\n\nShow what this machine has and what lmac uses of it. The exit status is 1 if something is broken."
@@ -172,18 +172,12 @@ def _cuda_libraries() -> str:
 
 
 def _instruction_set() -> str:
-    """What the native executor computes with: it is asked for one after the other, the best one first."""
+    """What the native executor computes with."""
     named = os.environ.get(_SIMD)
     if named is not None:
         return f"the native executor, {_SIMD}={named}"
-    try:
-        for name in ("avx512", "avx2", "scalar"):
-            os.environ[_SIMD] = name
-            if _failure(lambda: Executor(Model(read_model(None)))) is None:
-                return f"the native executor, {name} ({_SIMD} can name another)"
-    finally:
-        del os.environ[_SIMD]
-    return "the native executor"
+    *_, best = instruction_sets()
+    return f"the native executor, {best} ({_SIMD} can name another)"
 
 
 def _fingerprint() -> str:

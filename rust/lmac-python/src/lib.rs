@@ -8,7 +8,7 @@
 //! * [`model`]: `Model`, `Executor` and `ContextHasher`.
 //! * [`adapter`]: any Python predictor as a `Predictor` of the core.
 //! * [`vocabulary`]: `Vocabulary`, the tokens of a language model.
-//! * [`processor`]: what may change the numbers of floating point.
+//! * [`processor`]: what this processor computes with.
 //! * [`arrays`]: numpy arrays in and out.
 //! * [`watch`]: progress reports, Ctrl-C, and errors raised by Python code that the core calls.
 //! * [`error`]: the family of exceptions.
@@ -38,7 +38,7 @@ mod _core {
     #[pymodule_export]
     use crate::model::{ContextHasher, Executor, Model, OnnxSummary};
     #[pymodule_export]
-    use crate::processor::cpu_features;
+    use crate::processor::{cpu_features, instruction_sets};
     #[pymodule_export]
     use crate::stream::{Block, Compressor, Decompressor, FrameReader};
 

@@ -1,8 +1,17 @@
-//! What may change the numbers of floating point from one processor to the next.
+//! What this processor computes with.
 
+use lmac_core::executor::InstructionSet;
 use pyo3::prelude::*;
 
-/// The instruction sets of this processor by which libraries choose their arithmetic.
+/// What the native executor can compute with on this processor, the best one last.
+#[pyfunction]
+pub fn instruction_sets() -> Vec<&'static str> {
+    let available = InstructionSet::available().into_iter();
+    available.map(InstructionSet::name).collect()
+}
+
+/// The instruction sets of this processor by which libraries choose their arithmetic: what may change
+/// the numbers of floating point from one processor to the next.
 #[pyfunction]
 pub fn cpu_features() -> Vec<&'static str> {
     let mut features = Vec::new();

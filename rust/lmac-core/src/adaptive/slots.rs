@@ -181,6 +181,15 @@ pub(super) fn prefetch<T>(elements: &[T], index: usize) {
         // SAFETY: a prefetch may be given any address; it never faults.
         unsafe { _mm_prefetch(element.cast(), _MM_HINT_T0) };
     }
-    #[cfg(not(target_arch = "x86_64"))]
+    #[cfg(target_arch = "aarch64")]
+    {
+        let element = elements.as_ptr().wrapping_add(index);
+        // SAFETY: a prefetch may be given any address; it never faults.
+        unsafe {
+            std::arch::asm!("prfm pldl1keep, [{}]", in(reg) element,
+                options(readonly, nostack, preserves_flags));
+        }
+    }
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
     let _ = (elements, index);
 }

@@ -1,7 +1,7 @@
 //! The fixed parts of attention: the score biases and the table of powers of two
 //! (docs/exact-transformer.md, section 6), laid out for the kernels.
 
-use super::ring::{KEY_OFFSET, PANEL, Ring, Span};
+use super::ring::{PANEL, Ring, Span};
 
 /// The score of a position that is not seen: below every other by more than any score's range,
 /// and far enough from `i32::MIN` for sums and differences.
@@ -81,11 +81,11 @@ pub(crate) struct Attention<'a> {
 }
 
 impl Attention<'_> {
-    /// What the sum of a query's products with an offset key begins with, so that it ends as the
-    /// score before the shift, rounding included.
-    pub fn first_sum(&self, query: &[i8]) -> i32 {
+    /// What the sum of a query's products with a key, to which an offset has been added, begins
+    /// with, so that it ends as the score before the shift, rounding included.
+    pub fn first_sum(&self, query: &[i8], key_offset: u8) -> i32 {
         let sum: i32 = query.iter().map(|&x| i32::from(x)).sum();
-        ((1 << self.score_shift) >> 1) - i32::from(KEY_OFFSET) * sum
+        ((1 << self.score_shift) >> 1) - i32::from(key_offset) * sum
     }
 }
 

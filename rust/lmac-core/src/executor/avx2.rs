@@ -205,7 +205,7 @@ fn score_span<const COUNT: usize>(
     let mut first_sums = [0; COUNT];
     let mut divided = [[[0; QUAD]; MAX_HEAD_DIM / QUAD]; COUNT];
     for (head, query) in queries.iter().enumerate() {
-        first_sums[head] = attention.first_sum(query);
+        first_sums[head] = attention.first_sum(query, ring::KEY_OFFSET);
         divide_query(query, &mut divided[head]);
     }
     let mut largest = [_mm256_set1_epi32(i32::MIN); COUNT];

@@ -232,7 +232,7 @@ fn score_span<const COUNT: usize>(
     let mut biases = [&[][..]; COUNT];
     for head in 0..COUNT {
         let query = &queries[head * head_dim..][..head_dim];
-        first_sums[head] = _mm512_set1_epi32(attention.first_sum(query));
+        first_sums[head] = _mm512_set1_epi32(attention.first_sum(query, ring::KEY_OFFSET));
         biases[head] = attention.biases.of_span(first_head + head, attention.span);
     }
     let mut largest = [_mm512_set1_epi32(i32::MIN); COUNT];

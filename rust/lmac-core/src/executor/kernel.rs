@@ -6,6 +6,8 @@
 
 use super::attention::{Attention, Scratch};
 use super::matrix::Panels;
+#[cfg(target_arch = "aarch64")]
+use super::neon::Neon;
 use super::scalar::Scalar;
 #[cfg(target_arch = "x86_64")]
 use super::{avx2::Avx2, avx512::Avx512};
@@ -38,12 +40,16 @@ pub(crate) trait Kernel: Sync {
     fn add_branch(&self, residual: &mut [i32], branch: &[i32]);
 }
 
-/// Instructions that a kernel is written for, the better the greater.
+/// Instructions that a kernel is written for; of those that a processor has, the better the greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum InstructionSet {
     /// Plain Rust: every processor.
     Scalar,
+    /// 128-bit integer vectors of ARM: every `aarch64` processor.
+    Neon,
+    /// NEON with products of bytes: `aarch64` processors since 2018.
+    DotProd,
     /// 256-bit integer vectors: `x86_64` processors since 2013.
     Avx2,
     /// 512-bit integer vectors with products of bytes (VNNI) and permutations of them (VBMI).
@@ -52,7 +58,25 @@ pub enum InstructionSet {
 
 impl InstructionSet {
     /// Every instruction set that there is a kernel for, the best one last.
-    pub const ALL: [Self; 3] = [Self::Scalar, Self::Avx2, Self::Avx512];
+    pub const ALL: [Self; 5] = [
+        Self::Scalar,
+        Self::Neon,
+        Self::DotProd,
+        Self::Avx2,
+        Self::Avx512,
+    ];
+
+    /// The name by which `LMAC_SIMD` asks for it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scalar => "scalar",
+            Self::Neon => "neon",
+            Self::DotProd => "dotprod",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+        }
+    }
 
     /// Every instruction set that this processor has, the best one last.
     #[must_use]
@@ -63,7 +87,7 @@ impl InstructionSet {
             .collect()
     }
 
-    /// The one named by `LMAC_SIMD` (`scalar`, `avx2` or `avx512`), or else the best one available.
+    /// The one named by `LMAC_SIMD`, or else the best one available.
     pub fn from_environment() -> Result<Self> {
         match std::env::var_os("LMAC_SIMD") {
             Some(name) => Self::named(&name.to_string_lossy()),
@@ -72,26 +96,31 @@ impl InstructionSet {
     }
 
     fn named(name: &str) -> Result<Self> {
-        match name {
-            "scalar" => Ok(Self::Scalar),
-            "avx2" => Ok(Self::Avx2),
-            "avx512" => Ok(Self::Avx512),
-            _ => {
-                let reason =
-                    format!("LMAC_SIMD is {name:?}; set it to scalar, avx2 or avx512, or unset it");
-                Err(Error::Predictor(reason))
-            }
-        }
+        let found = Self::ALL.into_iter().find(|set| set.name() == name);
+        found.ok_or_else(|| {
+            let names = Self::available().into_iter().map(Self::name);
+            let names: Vec<&str> = names.collect();
+            let names = names.join(" or ");
+            Error::Predictor(format!(
+                "LMAC_SIMD is {name:?}; set it to {names}, or unset it"
+            ))
+        })
     }
 
     /// The kernel, if this processor can run it.
     pub(crate) fn kernel(self) -> Option<&'static dyn Kernel> {
         match self {
             Self::Scalar => Some(&Scalar),
+            #[cfg(target_arch = "aarch64")]
+            Self::Neon => Neon::<false>::detect().map(|kernel| kernel as &dyn Kernel),
+            #[cfg(target_arch = "aarch64")]
+            Self::DotProd => Neon::<true>::detect().map(|kernel| kernel as &dyn Kernel),
             #[cfg(target_arch = "x86_64")]
             Self::Avx2 => Avx2::detect().map(|kernel| kernel as &dyn Kernel),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => Avx512::detect().map(|kernel| kernel as &dyn Kernel),
+            #[cfg(not(target_arch = "aarch64"))]
+            Self::Neon | Self::DotProd => None,
             #[cfg(not(target_arch = "x86_64"))]
             Self::Avx2 | Self::Avx512 => None,
         }
@@ -104,17 +133,14 @@ mod tests {
 
     #[test]
     fn unknown_instruction_sets_are_errors() {
-        for (name, expected) in [
-            ("scalar", InstructionSet::Scalar),
-            ("avx2", InstructionSet::Avx2),
-            ("avx512", InstructionSet::Avx512),
-        ] {
-            assert_eq!(InstructionSet::named(name).unwrap(), expected);
+        for instruction_set in InstructionSet::ALL {
+            let found = InstructionSet::named(instruction_set.name());
+            assert_eq!(found.unwrap(), instruction_set);
         }
-        for name in ["", "AVX2", "neon", "scalar "] {
+        for name in ["", "AVX2", "mmx", "scalar "] {
             assert!(matches!(
                 InstructionSet::named(name),
-                Err(Error::Predictor(_))
+                Err(Error::Predictor(reason)) if reason.contains("set it to scalar")
             ));
         }
     }

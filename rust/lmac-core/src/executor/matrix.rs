@@ -9,6 +9,8 @@
 //! Activations are passed as unsigned bytes, `activation + offset`: `u8 x s8` is what
 //! `vpmaddubsw` and its relatives multiply. The surplus `offset * sum(weights)` is known
 //! beforehand and taken off by `biases`, together with the rounding of the requantization.
+//! Where instructions multiply `s8 x s8`, a kernel takes 128 off the unsigned bytes and begins
+//! with `signed_biases`.
 
 /// Outputs that are computed together.
 pub(crate) const PANEL: usize = 16;
@@ -47,18 +49,24 @@ impl Activation {
     };
 }
 
+/// How a panel's sums begin, and by how many bits they are shifted to the right in the end.
+#[derive(Debug, Clone, Copy, Default)]
+struct Requantization {
+    biases: [i32; PANEL],
+    /// In place of `biases` if the activations are multiplied as `unsigned - 128`.
+    signed_biases: [i32; PANEL],
+    /// 0..=22.
+    shifts: [i32; PANEL],
+}
+
 /// A packed matrix with the shift of every output.
 #[derive(Debug)]
 pub(crate) struct Matrix {
     inputs: usize,
-    /// Number of outputs, rounded up to whole panels; the surplus outputs are 0.
-    padded_outputs: usize,
     /// `(panels, inputs / 4)`.
     blocks: Vec<Block>,
-    /// `(padded_outputs)`: what every accumulator begins with.
-    biases: Vec<i32>,
-    /// `(padded_outputs)`: 0..=22.
-    shifts: Vec<i32>,
+    /// `(panels)`: the outputs, rounded up to whole panels; the surplus outputs are 0.
+    requantizations: Vec<Requantization>,
 }
 
 impl Matrix {
@@ -67,19 +75,20 @@ impl Matrix {
     pub fn pack(weights: &[i8], shifts: &[u8], offset: u8) -> Self {
         let outputs = shifts.len();
         let inputs = weights.len() / outputs;
-        let padded_outputs = outputs.next_multiple_of(PANEL);
+        let panels = outputs.div_ceil(PANEL);
         let mut matrix = Self {
             inputs,
-            padded_outputs,
-            blocks: vec![Block([0; PANEL * QUAD]); padded_outputs / PANEL * (inputs / QUAD)],
-            biases: vec![0; padded_outputs],
-            shifts: vec![0; padded_outputs],
+            blocks: vec![Block([0; PANEL * QUAD]); panels * (inputs / QUAD)],
+            requantizations: vec![Requantization::default(); panels],
         };
         for (output, (row, &shift)) in weights.chunks_exact(inputs).zip(shifts).enumerate() {
             matrix.pack_row(output, row);
             let sum: i32 = row.iter().map(|&weight| i32::from(weight)).sum();
-            matrix.biases[output] = ((1 << shift) >> 1) - i32::from(offset) * sum;
-            matrix.shifts[output] = i32::from(shift);
+            let bias = ((1 << shift) >> 1) - i32::from(offset) * sum;
+            let requantization = &mut matrix.requantizations[output / PANEL];
+            requantization.biases[output % PANEL] = bias;
+            requantization.signed_biases[output % PANEL] = bias + 128 * sum;
+            requantization.shifts[output % PANEL] = i32::from(shift);
         }
         matrix
     }
@@ -99,7 +108,7 @@ impl Matrix {
 
     /// Length of a result row.
     pub fn padded_outputs(&self) -> usize {
-        self.padded_outputs
+        self.requantizations.len() * PANEL
     }
 
     /// All panels.
@@ -107,8 +116,7 @@ impl Matrix {
         Panels {
             inputs: self.inputs,
             blocks: &self.blocks,
-            biases: &self.biases,
-            shifts: &self.shifts,
+            requantizations: &self.requantizations,
         }
     }
 }
@@ -118,14 +126,13 @@ impl Matrix {
 pub(crate) struct Panels<'a> {
     inputs: usize,
     blocks: &'a [Block],
-    biases: &'a [i32],
-    shifts: &'a [i32],
+    requantizations: &'a [Requantization],
 }
 
 impl<'a> Panels<'a> {
     /// Number of panels.
     pub fn len(&self) -> usize {
-        self.biases.len() / PANEL
+        self.requantizations.len()
     }
 
     /// Length of an activation row.
@@ -135,23 +142,21 @@ impl<'a> Panels<'a> {
 
     /// Length of a result row.
     pub fn outputs(&self) -> usize {
-        self.biases.len()
+        self.len() * PANEL
     }
 
     /// The first `len` panels and the others.
     pub fn split_at(self, len: usize) -> (Self, Self) {
         let (blocks, other_blocks) = self.blocks.split_at(len * (self.inputs / QUAD));
-        let (biases, other_biases) = self.biases.split_at(len * PANEL);
-        let (shifts, other_shifts) = self.shifts.split_at(len * PANEL);
-        let part = |blocks, biases, shifts| Self {
+        let (requantizations, other_requantizations) = self.requantizations.split_at(len);
+        let part = |blocks, requantizations| Self {
             inputs: self.inputs,
             blocks,
-            biases,
-            shifts,
+            requantizations,
         };
         (
-            part(blocks, biases, shifts),
-            part(other_blocks, other_biases, other_shifts),
+            part(blocks, requantizations),
+            part(other_blocks, other_requantizations),
         )
     }
 
@@ -163,10 +168,12 @@ impl<'a> Panels<'a> {
     /// One of the panels.
     pub fn get(&self, index: usize) -> Panel<'a> {
         let quads = self.inputs / QUAD;
+        let requantization = &self.requantizations[index];
         Panel {
             blocks: &self.blocks[index * quads..][..quads],
-            biases: self.biases[index * PANEL..].first_chunk().unwrap(),
-            shifts: self.shifts[index * PANEL..].first_chunk().unwrap(),
+            biases: &requantization.biases,
+            signed_biases: &requantization.signed_biases,
+            shifts: &requantization.shifts,
         }
     }
 }
@@ -177,5 +184,7 @@ pub(crate) struct Panel<'a> {
     /// One for every four inputs.
     pub blocks: &'a [Block],
     pub biases: &'a [i32; PANEL],
+    #[cfg_attr(not(target_arch = "aarch64"), expect(dead_code))]
+    pub signed_biases: &'a [i32; PANEL],
     pub shifts: &'a [i32; PANEL],
 }

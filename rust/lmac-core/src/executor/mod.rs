@@ -17,6 +17,8 @@ mod kernel;
 mod kernel_tests;
 mod lane;
 mod matrix;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod ring;
 mod scalar;
 mod schedule;
@@ -213,7 +215,10 @@ impl Predictor for Executor {
 
 fn network(model: &Model, instruction_set: InstructionSet) -> Result<Network<'_>> {
     let Some(kernel) = instruction_set.kernel() else {
-        let reason = format!("this processor has no {instruction_set:?}; unset LMAC_SIMD");
+        let reason = format!(
+            "this processor has no {}; unset LMAC_SIMD",
+            instruction_set.name()
+        );
         return Err(refused(&reason));
     };
     Ok(Network { model, kernel })

@@ -97,7 +97,7 @@ fn score_span(attention: Attention<'_>, head: usize, query: &[i8], scores: &mut 
         .zip(biases.chunks_exact(ring::PANEL));
     let (query_quads, _) = query.as_chunks::<{ ring::QUAD }>();
     for (scores, ((keys, _), biases)) in scores.chunks_exact_mut(ring::PANEL).zip(panels) {
-        scores.fill(attention.first_sum(query));
+        scores.fill(attention.first_sum(query, ring::KEY_OFFSET));
         let (keys, _) = keys.as_chunks::<{ ring::QUAD }>();
         for (query, keys) in query_quads.iter().zip(keys.chunks_exact(ring::PANEL)) {
             for (score, key) in scores.iter_mut().zip(keys) {
