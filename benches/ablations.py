@@ -2,8 +2,8 @@
 
     python benches/ablations.py CORPUS [VARIANT...]
 
-``CORPUS`` holds ``train/*.tar.xz`` and ``valid.tar.xz``. Every variant sees the same samples in the same
-order (same seed), and is validated on the same held-out text. Prints one row of a table for each; the
+``CORPUS`` holds ``train/*.tar.xz`` and ``valid.tar.xz``. Every variant sees as much text, the same samples in the same
+order (same seed) if they have the same length, and is validated on the same held-out text. Prints one row of a table for each; the
 rows of the last run, and what was concluded, are in docs/ablations.md.
 """
 
@@ -60,13 +60,10 @@ def relu_feed_forward(block: model.Block, x: Tensor) -> Tensor:
     return block.down(torch.clamp(model.half_up(gate / 4), max=255))
 
 
-class FloatLinear(model.Linear):
-    """Weights of any value."""
-
-    def integers(self) -> tuple[Tensor, Tensor]:
-        """Weights as they are, and the shift of the units alone."""
-        difference = torch.full_like(self.weight[:, :1], self.units[0] - self.units[1])
-        return self.weight, difference
+def real_weights(linear: model.Linear) -> tuple[Tensor, Tensor]:
+    """Weights as they are, and the shift of the units alone."""
+    difference = torch.full_like(linear.weight[:, :1], linear.units[0] - linear.units[1])
+    return linear.weight, difference
 
 
 def smooth_exp2(difference: Tensor) -> Tensor:
@@ -79,7 +76,44 @@ def adamw(matrices: list[Tensor], rate: float, decay: float) -> torch.optim.Opti
     return torch.optim.AdamW(matrices, lr=rate, betas=(0.9, 0.98), weight_decay=decay)
 
 
-FLOAT = {"nearest": identity, "half_up": identity, "Linear": FloatLinear, "exp2_weights": smooth_exp2}
+FLOAT = {"nearest": identity, "half_up": identity, "Linear.integers": real_weights, "exp2_weights": smooth_exp2}
+
+
+class FloatFirst(train.Training):
+    """Nothing is rounded in the first half of the run."""
+
+    def step(self, symbols: Tensor, targets: Tensor) -> Tensor:
+        """Compiles twice."""
+        if self.done_share() < 0.5:
+            with patched(FLOAT):
+                return super().step(symbols, targets)
+        if self.done_share() < 0.5 + 1 / (self.settings.steps or 1):
+            torch.compiler.reset()
+        return super().step(symbols, targets)
+
+
+class Averaged(train.Training):
+    """The weights in the end are a mean over the last hundred steps, and the learning rates do not fall."""
+
+    def done_share(self) -> float:
+        """Of the schedule: none."""
+        return 0.0
+
+    def step(self, symbols: Tensor, targets: Tensor) -> Tensor:
+        """Updates the mean as well."""
+        loss = super().step(symbols, targets)
+        if self.progress.step == 1:
+            self.mean = torch.optim.swa_utils.AveragedModel(self.model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99))
+        self.mean.update_parameters(self.model)
+        if self.progress.step == self.settings.steps:
+            self.model.load_state_dict(self.mean.module.state_dict())
+        return loss
+
+
+def unfinished(run: train.Training) -> float:
+    """A schedule that does not fall."""
+    return 0.0
+
 
 VARIANTS = {
     "base": Variant("the architecture of docs/exact-transformer.md, 2 layers of width 128"),
@@ -98,6 +132,18 @@ VARIANTS = {
     "heads-4": Variant("four heads of 32", {"heads": 4, "head_dim": 32}),
     "window-64": Variant("attention over 64 positions", {"window": 64}),
     "adamw": Variant("AdamW for the matrices instead of Muon", patches={"train.Muon": adamw}),
+    "narrow-deep": Variant("4 layers of width 96", {"layers": 4, "width": 96, "head_dim": 48, "hidden": 384}),
+    "wide-shallow": Variant("1 layer of width 192", {"layers": 1, "width": 192, "heads": 3, "hidden": 768}),
+    "hidden-256": Variant("3 layers with half the feed-forward", {"layers": 3, "hidden": 256}),
+    "matrix-rate-half": Variant("half the learning rate for the matrices", settings={"matrix_rate": 2e-3}),
+    "matrix-rate-double": Variant("twice the learning rate for the matrices", settings={"matrix_rate": 8e-3}),
+    "batch-12": Variant("half the batch, twice the steps", settings={"batch": 12}),
+    "batch-48": Variant("twice the batch, half the steps", settings={"batch": 48}),
+    "samples-512": Variant("half as many samples of twice the length", settings={"batch": 12, "sample_steps": 512}),
+    "starts-half": Variant("half of the samples begin with a document, instead of 15 %", settings={"start_share": 0.5}),
+    "constant-rate": Variant("learning rates that do not fall", patches={"train.Training.done_share": unfinished}),
+    "averaged": Variant("the same, and weights averaged over the last hundred steps", patches={"train.Training": Averaged}),
+    "float-first": Variant("nothing rounded in the first half of the run", patches={"train.Training": FloatFirst}),
     "table-rate-third": Variant("a third of the learning rate for the tables", settings={"table_rate": 1e-2}),
 }
 
@@ -115,7 +161,9 @@ def patched(patches: dict[str, Any]) -> Iterator[None]:
 def measure(variant: Variant, sources: list[Source], held_out: list[Source], steps: int) -> tuple[float, float, float]:
     """Trains it; returns bits per byte, million multiply-adds a byte, and KB/s of training."""
     torch.compiler.reset()
-    architecture, settings = replace(BASE, **variant.shape), replace(SETTINGS, steps=steps, **variant.settings)
+    settings = replace(SETTINGS, **variant.settings)
+    steps = steps * SETTINGS.batch * SETTINGS.sample_steps // (settings.batch * settings.sample_steps)  # so that all see as much text
+    architecture, settings = replace(BASE, **variant.shape), replace(settings, steps=steps)
     cpu = torch.device("cpu")
     with patched(variant.patches):
         run = train.Training(architecture, settings, cpu)
