@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import NamedTuple, Protocol
 
-from reference_adaptive import Mixture, Speller
+from reference_adaptive import Chance, Mixture, Speller
 
 MAGIC_NUMBER = b"\xac\x4c"
 FORMAT_VERSION = 1
@@ -177,10 +177,15 @@ def decode_block(reader: Reader, frame: Frame, predictor: Predictor) -> bytes | 
         return None
     coding = reader.take_varint()
     coded_len, without_network = divmod(coding, 2) if frame.is_adaptive else (coding, 0)
+    is_order_zero = frame.is_adaptive and coding == 1
+    if is_order_zero:
+        coded_len = reader.take_varint()
     require(coding == 0 or 1 <= coded_len < content_len, "coded_len is at least 1 and less than content_len")
     content_checksum = int.from_bytes(reader.take(4), "little")
     if coding == 0:
         content = reader.take(content_len)
+    elif is_order_zero:
+        content = decode_order_zero(reader.take(coded_len), content_len)
     else:
         lane_lens = list(lane_lens_of(content_len, 1 if without_network else lanes_of(content_len, frame)))
         network = None if without_network else predictor
@@ -201,6 +206,21 @@ def decode_payload(payload: bytes, lane_lens: list[int], is_adaptive: bool, netw
         lanes = decode_bytes(decoder, lane_lens, is_adaptive, network)
     decoder.finish()
     return b"".join(lanes)
+
+
+def decode_order_zero(payload: bytes, content_len: int) -> bytes:
+    """Decodes the content of a block whose symbols are coded by their frequencies alone."""
+    decoder, content = RangeDecoder(payload), bytearray()
+    chances = [Chance(2**21, 0, 1023) for _ in range(256)]
+    for _ in range(content_len):
+        node = 1
+        while node < 256:
+            bit = decoder.decode_bit(chances[node].probability())
+            chances[node].learn(bit)
+            node = 2 * node + bit
+        content.append(node - 256)
+    decoder.finish()
+    return bytes(content)
 
 
 def decode_bytes(decoder: "RangeDecoder", lane_lens: list[int], is_adaptive: bool, network: Predictor | None) -> list[bytes]:

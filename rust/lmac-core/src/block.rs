@@ -1,7 +1,7 @@
 //! A block: what becomes of its content, and what a payload is restored to.
 //!
-//! A block is coded with the network or, in adaptive mode, without it, whichever pays; what does not
-//! shrink is stored. Its content is divided into *lanes*, contiguous segments that a predictor
+//! A block is coded with the network or, in adaptive mode, without it or by the mere frequency of
+//! symbols, whichever pays; what does not shrink is stored. Its content is divided into *lanes*, contiguous segments that a predictor
 //! advances in lock-step, one symbol each per step, so that a model always runs as a batch. All lanes share
 //! one range coder, which takes the symbols in the order (step, lane): a lane costs no header and
 //! no flush. The price is a fresh context at the beginning of each lane.
@@ -11,7 +11,7 @@
 
 use crate::bytes;
 use crate::error::{Error, Result};
-use crate::frame::{FrameHeader, Mode};
+use crate::frame::{Coding, FrameHeader, Mode};
 use crate::lanes::Lanes;
 use crate::predictor::Predictor;
 use crate::progress::{Progress, Report};
@@ -48,19 +48,14 @@ impl Place {
 pub struct Coded<Bytes> {
     /// The payload.
     pub bytes: Bytes,
-    /// Whether the network predicts the symbols.
-    pub has_network: bool,
+    /// What predicts the symbols.
+    pub coding: Coding,
 }
 
 impl<Bytes> Coded<Bytes> {
     pub(crate) const fn with_network(bytes: Bytes) -> Self {
-        let has_network = true;
-        Self { bytes, has_network }
-    }
-
-    const fn without_network(bytes: Bytes) -> Self {
-        let has_network = false;
-        Self { bytes, has_network }
+        let coding = Coding::Network;
+        Self { bytes, coding }
     }
 }
 
@@ -135,13 +130,16 @@ fn encode_adaptive(
     let share = content.len() as u64 / PROGRESS_SHARE;
     let mut first_progress =
         |report: Report| progress(report.with_done(report.done / PROGRESS_SHARE));
-    let without = bytes::encode_without_network(content, &mut first_progress)?;
-    let worth = without.len().saturating_sub(content.len() / NETWORK_PAYS);
+    let without = without_network(content, &mut first_progress)?;
+    let worth = without
+        .bytes
+        .len()
+        .saturating_sub(content.len() / NETWORK_PAYS);
     let mut trial_progress = |report: Report| progress(report.with_done(share));
-    if without.len() <= content.len() / REDUNDANT
+    if without.bytes.len() <= content.len() / REDUNDANT
         || !trial_pays(content, predictor, &mut trial_progress)?
     {
-        return Ok(Some(Coded::without_network(without)));
+        return Ok(Some(without));
     }
     let mut second_progress = |report: Report| {
         let rest = report.done - report.done / PROGRESS_SHARE;
@@ -157,8 +155,20 @@ fn encode_adaptive(
     )?;
     Ok(Some(match with {
         Some(bytes) => Coded::with_network(bytes),
-        None => Coded::without_network(without),
+        None => without,
     }))
+}
+
+/// The mixture without the network, or the frequencies of the symbols, if they say no less.
+fn without_network(content: &[u8], progress: &mut Progress<'_>) -> Result<Coded<Vec<u8>>> {
+    let mixed = bytes::encode_without_network(content, progress)?;
+    let order_zero = bytes::encode_order_zero(content, &mut |_| true)?;
+    let (bytes, coding) = if order_zero.len() <= mixed.len() {
+        (order_zero, Coding::OrderZero)
+    } else {
+        (mixed, Coding::Mixture)
+    };
+    Ok(Coded { bytes, coding })
 }
 
 /// Whether the network may pay for the whole block, judged by a few pieces of it.
@@ -208,7 +218,7 @@ pub(crate) fn encode_without_network(
     if mode == Mode::Static {
         return Ok(None);
     }
-    let coded = Coded::without_network(bytes::encode_without_network(content, progress)?);
+    let coded = without_network(content, progress)?;
     Ok(Some(coded).filter(|coded| coded.bytes.len() < content.len()))
 }
 
@@ -236,15 +246,22 @@ pub fn decode(
     let corrupted = |error: PayloadError| place.corrupted(content_len, error.reason());
     let mut decoder = RangeDecoder::new(coded.bytes);
     let (lanes, mode) = (frame.lanes(content_len), frame.mode);
-    let content = if !coded.has_network {
-        bytes::decode_without_network(content_len, &mut decoder, progress, corrupted)?
-    } else if let Some(vocabulary) = predictor.vocabulary() {
-        let (decoder, vocabulary) = (&mut decoder, &vocabulary);
-        tokens::decode(
-            lanes, mode, decoder, vocabulary, predictor, progress, corrupted,
-        )?
-    } else {
-        bytes::decode(lanes, mode, &mut decoder, predictor, progress, corrupted)?
+    let content = match (coded.coding, predictor.vocabulary()) {
+        (Coding::OrderZero, _) => {
+            bytes::decode_order_zero(content_len, &mut decoder, progress, corrupted)?
+        }
+        (Coding::Mixture, _) => {
+            bytes::decode_without_network(content_len, &mut decoder, progress, corrupted)?
+        }
+        (Coding::Network, None) => {
+            bytes::decode(lanes, mode, &mut decoder, predictor, progress, corrupted)?
+        }
+        (Coding::Network, Some(vocabulary)) => {
+            let (decoder, vocabulary) = (&mut decoder, &vocabulary);
+            tokens::decode(
+                lanes, mode, decoder, vocabulary, predictor, progress, corrupted,
+            )?
+        }
     };
     decoder.finish().map_err(corrupted)?;
     Ok(content)

@@ -7,7 +7,7 @@
 //!
 //! Format: docs/format.md, "Lanes".
 
-use crate::adaptive::Mixture;
+use crate::adaptive::{Mixture, OrderZero};
 use crate::block::ALPHABET_SIZE;
 use crate::error::{Error, Result};
 use crate::frame::Mode;
@@ -150,14 +150,9 @@ pub(crate) fn encode_without_network(
     content: &[u8],
     progress: &mut Progress<'_>,
 ) -> Result<Vec<u8>> {
-    let mut encoder = RangeEncoder::new();
     let mut mixture = Mixture::new(Lanes::single(content.len()), false);
-    let mut reporter = Reporter::new(progress);
-    for &symbol in content {
-        mixture.encode(0, symbol, None, &mut encoder);
-        reporter.add(1, encoder.written_len())?;
-    }
-    Ok(encoder.finish())
+    let encode = |symbol, encoder: &mut RangeEncoder| mixture.encode(0, symbol, None, encoder);
+    encode_symbols(content, progress, encode)
 }
 
 /// The inverse of `encode_without_network`.
@@ -173,9 +168,65 @@ pub(crate) fn decode_without_network(
     corrupted: impl Fn(PayloadError) -> Error,
 ) -> Result<Vec<u8>> {
     let mut mixture = Mixture::new(Lanes::single(content_len), false);
+    let decode = |decoder: &mut RangeDecoder<'_>| {
+        let symbol = mixture.decode(0, None, decoder);
+        symbol.map_err(&corrupted)
+    };
+    decode_symbols(content_len, decoder, progress, decode)
+}
+
+/// The payload of content whose symbols are coded by their frequencies alone.
+///
+/// # Errors
+///
+/// As `encode_without_network`.
+pub(crate) fn encode_order_zero(content: &[u8], progress: &mut Progress<'_>) -> Result<Vec<u8>> {
+    let mut order_zero = OrderZero::new();
+    let encode = |symbol, encoder: &mut RangeEncoder| order_zero.encode(symbol, encoder);
+    encode_symbols(content, progress, encode)
+}
+
+/// The inverse of `encode_order_zero`.
+///
+/// # Errors
+///
+/// As `decode_without_network`.
+pub(crate) fn decode_order_zero(
+    content_len: usize,
+    decoder: &mut RangeDecoder<'_>,
+    progress: &mut Progress<'_>,
+    corrupted: impl Fn(PayloadError) -> Error,
+) -> Result<Vec<u8>> {
+    let mut order_zero = OrderZero::new();
+    let decode = |decoder: &mut RangeDecoder<'_>| order_zero.decode(decoder).map_err(&corrupted);
+    decode_symbols(content_len, decoder, progress, decode)
+}
+
+/// Writes all symbols in order, without a predictor.
+fn encode_symbols(
+    content: &[u8],
+    progress: &mut Progress<'_>,
+    mut encode: impl FnMut(u8, &mut RangeEncoder),
+) -> Result<Vec<u8>> {
+    let mut encoder = RangeEncoder::new();
+    let mut reporter = Reporter::new(progress);
+    for &symbol in content {
+        encode(symbol, &mut encoder);
+        reporter.add(1, encoder.written_len())?;
+    }
+    Ok(encoder.finish())
+}
+
+/// Reads all symbols in order, without a predictor.
+fn decode_symbols(
+    content_len: usize,
+    decoder: &mut RangeDecoder<'_>,
+    progress: &mut Progress<'_>,
+    mut decode: impl FnMut(&mut RangeDecoder<'_>) -> Result<u8>,
+) -> Result<Vec<u8>> {
     let mut reporter = Reporter::new(progress);
     let mut next = || {
-        let symbol = mixture.decode(0, None, decoder).map_err(&corrupted)?;
+        let symbol = decode(decoder)?;
         reporter.add(1, decoder.read_len())?;
         Ok(symbol)
     };

@@ -9,7 +9,9 @@
 
 use crate::block::{self, Coded, Place};
 use crate::error::{Error, Result};
-use crate::frame::{BlockHeader, Cursor, FrameHeader, MAX_BLOCK_LEN, Mode, Payload, abbreviate};
+use crate::frame::{
+    BlockHeader, Coding, Cursor, FrameHeader, MAX_BLOCK_LEN, Mode, Payload, abbreviate,
+};
 use crate::frame_reader::{FrameInfo, FrameReader, PAYLOAD};
 use crate::predictor::Predictor;
 use crate::progress::{Progress, Report};
@@ -208,7 +210,7 @@ fn encode_verified(
     let half = content.len() as u64 / 2;
     let mut first_half = |report: Report| progress(report.with_done(report.done / 2));
     let mut coded = block::encode(content, frame, predictor, &mut first_half)?;
-    let Some(coded) = coded.take_if(|coded| coded.has_network) else {
+    let Some(coded) = coded.take_if(|coded| coded.coding == Coding::Network) else {
         return Ok(coded);
     };
     let whole = Report::of_pass(content.len(), coded.bytes.len());
@@ -240,9 +242,9 @@ pub(crate) fn write_block(
 ) {
     let (payload, bytes) = match coded {
         None => (Payload::Stored, content),
-        Some(Coded { bytes, has_network }) => {
-            let (len, has_network) = (bytes.len(), *has_network);
-            (Payload::Coded { len, has_network }, bytes.as_slice())
+        Some(Coded { bytes, coding }) => {
+            let (len, coding) = (bytes.len(), *coding);
+            (Payload::Coded { len, coding }, bytes.as_slice())
         }
     };
     let header = BlockHeader {
@@ -270,10 +272,10 @@ pub fn decompress_block(
     let content_len = header.content_len;
     let content = match header.payload {
         Payload::Stored => payload.to_vec(),
-        Payload::Coded { has_network, .. } => {
+        Payload::Coded { coding, .. } => {
             let coded = Coded {
                 bytes: payload,
-                has_network,
+                coding,
             };
             block::decode(coded, content_len, frame, predictor, place, progress)?
         }

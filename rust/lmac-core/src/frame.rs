@@ -75,7 +75,8 @@ pub struct FrameHeader {
 
 impl FrameHeader {
     /// Of content of one block, by an exact model.
-    pub(crate) const fn of_single_block(
+    #[must_use]
+    pub const fn of_single_block(
         model_id: [u8; MODEL_ID_LEN],
         mode: Mode,
         lane_len: Option<usize>,
@@ -245,10 +246,24 @@ pub enum Payload {
     Coded {
         /// Length in bytes, `1 .. content_len`.
         len: usize,
-        /// Whether the network predicted them; always, in static mode.
-        has_network: bool,
+        /// What predicted them.
+        coding: Coding,
     },
 }
+
+/// What predicts the symbols of a coded payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coding {
+    /// The network; in adaptive mode, as one of the experts of a mixture.
+    Network,
+    /// A mixture without the network; in adaptive mode only.
+    Mixture,
+    /// Their frequencies so far, whatever they follow; in adaptive mode only.
+    OrderZero,
+}
+
+/// What stands in the place of a length if the coding is `OrderZero`; the length follows.
+const ORDER_ZERO: u64 = 1;
 
 /// What stands before the payload of a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -265,14 +280,7 @@ impl BlockHeader {
     /// Appends the header to `output`.
     pub fn write(&self, mode: Mode, output: &mut Vec<u8>) {
         write_varint(self.content_len as u64, output);
-        let coding = match (self.payload, mode) {
-            (Payload::Stored, _) => 0,
-            (Payload::Coded { len, .. }, Mode::Static) => len,
-            (Payload::Coded { len, has_network }, Mode::Adaptive) => {
-                len << 1 | usize::from(!has_network)
-            }
-        };
-        write_varint(coding as u64, output);
+        self.payload.write(mode, output);
         output.extend(self.content_checksum.to_le_bytes());
     }
 
@@ -291,7 +299,7 @@ impl BlockHeader {
         if content_len == 0 {
             return Ok(None);
         }
-        let payload = Payload::from_field(cursor.take_varint("a block header")?, mode);
+        let payload = Payload::read(mode, cursor)?;
         if !payload.is_shorter_than(content_len) {
             return Err(Error::InvalidHeader(
                 "a coded payload is empty or not shorter than its content",
@@ -317,19 +325,35 @@ impl BlockHeader {
 }
 
 impl Payload {
-    /// What the number in a block header means.
-    fn from_field(field: u64, mode: Mode) -> Self {
-        let (len, has_network) = match mode {
-            Mode::Static => (field, true),
-            Mode::Adaptive => (field >> 1, field & 1 == 0),
+    fn write(self, mode: Mode, output: &mut Vec<u8>) {
+        let Self::Coded { len, coding } = self else {
+            return write_varint(0, output);
         };
-        match field {
-            0 => Self::Stored,
-            _ => Self::Coded {
-                len: usize::try_from(len).unwrap_or(usize::MAX),
-                has_network,
-            },
+        let len = len as u64;
+        match (mode, coding) {
+            (Mode::Static, _) => write_varint(len, output),
+            (Mode::Adaptive, Coding::Network) => write_varint(2 * len, output),
+            (Mode::Adaptive, Coding::Mixture) => write_varint(2 * len + 1, output),
+            (Mode::Adaptive, Coding::OrderZero) => {
+                write_varint(ORDER_ZERO, output);
+                write_varint(len, output);
+            }
         }
+    }
+
+    fn read(mode: Mode, cursor: &mut Cursor<'_>) -> Result<Self> {
+        let field = cursor.take_varint("a block header")?;
+        let (len, coding) = match (mode, field) {
+            (_, 0) => return Ok(Self::Stored),
+            (Mode::Static, len) => (len, Coding::Network),
+            (Mode::Adaptive, ORDER_ZERO) => {
+                (cursor.take_varint("a block header")?, Coding::OrderZero)
+            }
+            (Mode::Adaptive, even) if even & 1 == 0 => (even >> 1, Coding::Network),
+            (Mode::Adaptive, odd) => (odd >> 1, Coding::Mixture),
+        };
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        Ok(Self::Coded { len, coding })
     }
 
     fn is_shorter_than(self, content_len: usize) -> bool {

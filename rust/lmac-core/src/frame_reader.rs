@@ -10,7 +10,7 @@ use crate::block::Place;
 use crate::codec::decompress_block;
 use crate::error::{Error, Result};
 use crate::frame::{
-    BlockHeader, Cursor, FrameHeader, MAX_FINGERPRINT_LEN, MODEL_ID_LEN, Mode, Payload,
+    BlockHeader, Coding, Cursor, FrameHeader, MAX_FINGERPRINT_LEN, MODEL_ID_LEN, Mode, Payload,
 };
 use crate::predictor::Predictor;
 use crate::progress::Progress;
@@ -119,8 +119,8 @@ impl FrameReader {
         self.payload_len += block.payload_len() as u64;
         match block.header.payload {
             Payload::Stored => self.stored_blocks += 1,
-            Payload::Coded { has_network, .. } => {
-                self.blocks_without_network += u64::from(!has_network);
+            Payload::Coded { coding, .. } => {
+                self.blocks_without_network += u64::from(coding != Coding::Network);
             }
         }
     }
@@ -172,10 +172,13 @@ impl Block {
 
     /// Whether the network predicts its symbols, in one lane.
     pub(crate) fn is_one_lane_of_network(&self) -> bool {
-        let has_network = match self.header.payload {
-            Payload::Stored => false,
-            Payload::Coded { has_network, .. } => has_network,
-        };
+        let has_network = matches!(
+            self.header.payload,
+            Payload::Coded {
+                coding: Coding::Network,
+                ..
+            }
+        );
         has_network && self.frame.lanes(self.content_len()).count() == 1
     }
 

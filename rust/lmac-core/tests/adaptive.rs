@@ -7,9 +7,10 @@ mod predictors;
 
 use contents::{noise, text};
 use lmac_core::adaptive::{Initial, Mixture};
+use lmac_core::block;
 use lmac_core::codec::{Settings, compress, decompress, inspect};
 use lmac_core::error::{Error, Result};
-use lmac_core::frame::{FrameHeader, Mode};
+use lmac_core::frame::{Coding, FrameHeader, Mode};
 use lmac_core::frame_reader::FrameInfo;
 use lmac_core::frequency::FrequencyTable;
 use lmac_core::lanes::Lanes;
@@ -124,6 +125,32 @@ fn without_the_network_a_decoder_asks_the_predictor_nothing() {
 }
 
 #[test]
+fn independent_symbols_are_coded_by_their_frequencies_alone() {
+    for (len, letters) in [(5000, 2), (30_000, 20), (70_000, 64)] {
+        let data: Vec<u8> = noise(len)
+            .iter()
+            .map(|byte| b' ' + byte % letters)
+            .collect();
+        let frame = FrameHeader::of_single_block([0; 3], Mode::Adaptive, None);
+        let coded = block::encode(&data, &frame, &mut ignorant(), &mut |_| true).unwrap();
+        let coded = coded.unwrap();
+        assert_eq!(coded.coding, Coding::OrderZero);
+        // What they say, and what it costs to learn the frequency of each letter, and which bits never change.
+        let ideal = len as f64 * f64::from(letters).log2();
+        let bits = 8.0 * coded.bytes.len() as f64;
+        assert!(
+            bits < ideal + 12.0 * f64::from(letters) + 60.0,
+            "{bits}, {ideal}"
+        );
+        let (packed, info) = pack(&data, &Settings::default(), &mut ignorant()).unwrap();
+        assert_eq!((info.blocks, info.blocks_without_network), (1, 1));
+        let mut silent = Silent(ignorant().model_id());
+        let restored = decompress(&packed, &mut silent, None, &mut |_| true);
+        assert_eq!(restored.unwrap(), data);
+    }
+}
+
+#[test]
 fn what_shrinks_to_almost_nothing_is_not_shown_to_the_network() {
     let mut silent = Silent(ModelId([7; 32]));
     for data in [vec![0; 20_000], text(200_000)] {
@@ -169,14 +196,7 @@ fn content_longer_than_a_block_is_divided() {
 
 #[test]
 fn a_block_is_one_lane_unless_the_frame_says_otherwise() {
-    let mut frame = FrameHeader {
-        model_id: *b"dbl",
-        content_size: None,
-        mode: Mode::Adaptive,
-        lane_len: None,
-        fingerprint: None,
-        single_block: true,
-    };
+    let mut frame = FrameHeader::of_single_block(*b"dbl", Mode::Adaptive, None);
     for content_len in [1, 1 << 15, 1 << 24] {
         assert_eq!(frame.lanes(content_len).count(), 1);
     }
@@ -328,6 +348,18 @@ proptest! {
     ) {
         if let Ok(content) = unmix(&payload, content_len, lane_len, &tables) {
             prop_assert_eq!(content.len(), content_len);
+        }
+        let frame = FrameHeader::of_single_block([0; 3], Mode::Adaptive, None);
+        let place = block::Place::default();
+        for coding in [Coding::OrderZero, Coding::Mixture] {
+            let bytes = payload.as_slice();
+            let coded = block::Coded { bytes, coding };
+            let mut progress = |_| true;
+            match block::decode(coded, content_len, &frame, &mut ignorant(), place, &mut progress) {
+                Ok(content) => prop_assert_eq!(content.len(), content_len),
+                Err(Error::CorruptedBlock { .. }) => {}
+                Err(error) => prop_assert!(false, "{}", error),
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ use contents::{noise, text};
 use lmac_core::block::{self, Coded};
 use lmac_core::codec::{STATIC_BLOCK_LEN, Settings, compress, decompress, inspect};
 use lmac_core::error::Error;
-use lmac_core::frame::{BlockHeader, FrameHeader, Mode, Payload, STATIC_LANE_LEN};
+use lmac_core::frame::{BlockHeader, Coding, FrameHeader, Mode, Payload, STATIC_LANE_LEN};
 use lmac_core::lanes::MAX_LANES;
 use lmac_core::predictor::Predictor;
 use predictors::{Doubling, Fixed, Rule};
@@ -218,10 +218,14 @@ fn a_small_frame_costs_at_most_sixteen_bytes_beyond_its_payload() {
 fn the_header_of_a_block_of_one_mebibyte_is_at_most_ten_bytes() {
     for mode in MODES {
         for len in [1, 127, 128, 16_383, 16_384, (1 << 20) - 1] {
-            for has_network in [true, mode == Mode::Static] {
+            let codings = match mode {
+                Mode::Static => &[Coding::Network][..],
+                Mode::Adaptive => &[Coding::Network, Coding::Mixture, Coding::OrderZero],
+            };
+            for &coding in codings {
                 let header = BlockHeader {
                     content_len: len + 1,
-                    payload: Payload::Coded { len, has_network },
+                    payload: Payload::Coded { len, coding },
                     content_checksum: 0,
                 };
                 let mut written = Vec::new();
@@ -269,10 +273,10 @@ fn the_predictor_is_asked_for_no_more_steps_than_the_longest_lane_has() {
             let coded = block::encode(&ruled(len), &frame, &mut predictor, &mut ask).unwrap();
             assert_eq!(predictor.advanced_steps, steps);
             assert!(coded.is_some() || len < 64);
-            if let Some(Coded { bytes, has_network }) = coded {
-                assert!(has_network);
+            if let Some(Coded { bytes, coding }) = coded {
+                assert_eq!(coding, Coding::Network);
                 let bytes = bytes.as_slice();
-                let coded = Coded { bytes, has_network };
+                let coded = Coded { bytes, coding };
                 let place = block::Place::default();
                 block::decode(coded, len, &frame, &mut predictor, place, &mut ask).unwrap();
                 assert_eq!(predictor.advanced_steps, 2 * steps);
@@ -389,25 +393,32 @@ fn headers_that_break_a_rule_are_refused() {
 
 #[test]
 fn a_coded_payload_that_is_empty_or_not_shorter_than_its_content_is_refused() {
-    let field = |mode, field: u8| {
-        let frame = [b"\xAC\x4C\x21dbl\x02", &[field][..], b"\0\0\0\0abcdef"].concat();
+    let field = |mode, field: &[u8]| {
+        let frame = [b"\xAC\x4C\x21dbl\x02", field, b"\0\0\0\0abcdef"].concat();
         unpack(&in_mode(mode, &frame))
     };
-    // Static: the length itself; adaptive: twice the length, plus 1 without the network.
-    for (mode, broken) in [(Mode::Static, &[2, 3][..]), (Mode::Adaptive, &[1, 4, 5, 6])] {
-        for &number in broken {
-            assert!(
-                matches!(field(mode, number), Err(Error::InvalidHeader(_))),
-                "{mode:?}, {number}"
-            );
+    let is_refused = |mode, numbers| matches!(field(mode, numbers), Err(Error::InvalidHeader(_)));
+    // Static: the length itself; adaptive: twice the length, plus 1 without the network, or 1 and the
+    // length of an order-0 payload.
+    let broken: [(Mode, &[&[u8]]); 2] = [
+        (Mode::Static, &[&[2], &[3]]),
+        (
+            Mode::Adaptive,
+            &[&[4], &[5], &[6], &[1, 0], &[1, 2], &[1, 3]],
+        ),
+    ];
+    for (mode, broken) in broken {
+        for &numbers in broken {
+            assert!(is_refused(mode, numbers), "{mode:?}, {numbers:?}");
         }
     }
-    for (mode, valid) in [(Mode::Static, &[0, 1][..]), (Mode::Adaptive, &[0, 2, 3])] {
-        for &number in valid {
-            assert!(
-                !matches!(field(mode, number), Err(Error::InvalidHeader(_))),
-                "{mode:?}, {number}"
-            );
+    let valid: [(Mode, &[&[u8]]); 2] = [
+        (Mode::Static, &[&[0], &[1]]),
+        (Mode::Adaptive, &[&[0], &[2], &[3], &[1, 1]]),
+    ];
+    for (mode, valid) in valid {
+        for &numbers in valid {
+            assert!(!is_refused(mode, numbers), "{mode:?}, {numbers:?}");
         }
     }
 }

@@ -41,7 +41,7 @@ use experts::Expert;
 use experts::hashed::{self, Hashed};
 use experts::matching::{self, Matching};
 use experts::network::{self, Network};
-use experts::order_zero::OrderZero;
+pub(crate) use experts::order_zero::OrderZero;
 pub use initial::Initial;
 use logistic::squash;
 use mixer::{Arithmetic, Portable, WEIGHT_ONE, WeightSet};

@@ -1,19 +1,43 @@
-//! The frequency of each symbol in the block, whatever stands before it.
+//! The frequency of each symbol in the block, whatever stands before it: an expert, and a way to code
+//! a block whose symbols do not depend on each other, many times as fast as the mixture.
 
 use super::{Expert, Node};
 use crate::adaptive::chance::Chance;
 use crate::adaptive::logistic::stretch;
+use crate::adaptive::{Bits, Encoding};
+use crate::range_coder::{PayloadError, RangeDecoder, RangeEncoder};
 
 /// A chance for every node of the tree.
-pub(in crate::adaptive) struct OrderZero {
+pub(crate) struct OrderZero {
     chances: [Chance; 256],
 }
 
 impl OrderZero {
-    pub(in crate::adaptive) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             chances: [Chance::new(1 << 15, 0); 256],
         }
+    }
+
+    /// Codes the next symbol by frequency alone.
+    pub(crate) fn encode(&mut self, symbol: u8, encoder: &mut RangeEncoder) {
+        let Ok(_) = self.code(&mut Encoding { encoder, symbol });
+    }
+
+    /// Decodes the next symbol; `TooShort` when the payload has no more bytes for what follows.
+    pub(crate) fn decode(&mut self, decoder: &mut RangeDecoder<'_>) -> Result<u8, PayloadError> {
+        self.code(decoder)
+    }
+
+    #[inline(always)]
+    fn code<B: Bits>(&mut self, bits: &mut B) -> Result<u8, B::Error> {
+        let mut node = Node::ROOT;
+        for _ in 0..8 {
+            let bit = bits.code(node, self.chances[node.index as usize & 255].probability())?;
+            self.update(node, bit);
+            node = node.child(bit);
+        }
+        Ok(node.index as u8)
     }
 }
 
