@@ -11,6 +11,7 @@ use crate::frequency::FrequencyTable;
 use crate::lanes::Lanes;
 use crate::predictor::Predictor;
 use crate::range_coder::{RangeDecoder, RangeEncoder};
+use crate::scorer::Scorer;
 
 /// How many predictions an encoder asks for in one call.
 const ROWS_PER_CALL: usize = 1024;
@@ -35,20 +36,24 @@ pub(crate) fn encode(
         .map(|content| content.len())
         .max()
         .unwrap_or(0);
-    let mut batch = Batch::start(contents.len(), ROWS_PER_CALL / contents.len(), predictor)?;
+    let steps_per_call = (ROWS_PER_CALL / contents.len()).max(1);
+    let mut scorer = Scorer::start(contents.len(), predictor)?;
     let mut encoders: Vec<RangeEncoder> = vec![RangeEncoder::new(); contents.len()];
     let mut mixtures: Vec<_> = contents
         .iter()
         .map(|content| mixture(mode, content.len()))
         .collect();
     let mut table = FrequencyTable::new(ALPHABET_SIZE);
-    for first_step in (0..steps).step_by(batch.steps_per_call) {
-        batch.score(first_step, steps, contents)?;
+    for first_step in (0..steps).step_by(steps_per_call) {
+        let call_steps = steps_per_call.min(steps - first_step);
+        scorer.score(call_steps, |lane, step| {
+            byte_before(contents[lane], first_step + step)
+        })?;
         let coders = encoders.iter_mut().zip(&mut mixtures);
         for (lane, (content, (encoder, mixture))) in contents.iter().zip(coders).enumerate() {
-            let symbols = content.iter().skip(first_step);
-            for (&symbol, logits) in symbols.zip(batch.logits(lane)) {
-                table.set_logits(logits);
+            let symbols = content.iter().skip(first_step).take(call_steps);
+            for (step, &symbol) in symbols.enumerate() {
+                table.set_logits(scorer.logits(lane, step));
                 match mixture {
                     None => encoder.encode(table.slot(usize::from(symbol))),
                     Some(mixture) => mixture.encode(0, symbol, Some(&table), encoder),
@@ -69,7 +74,7 @@ pub(crate) fn decode(
 ) -> Result<Vec<Vec<u8>>> {
     let lens = blocks.iter().map(|(_, block)| block.content_len);
     let steps = lens.max().unwrap_or(0);
-    let mut batch = Batch::start(blocks.len(), 1, predictor)?;
+    let mut scorer = Scorer::start(blocks.len(), predictor)?;
     let mut decoders: Vec<RangeDecoder<'_>> = blocks
         .iter()
         .map(|(_, block)| RangeDecoder::new(block.payload))
@@ -81,14 +86,14 @@ pub(crate) fn decode(
     let mut contents: Vec<Vec<u8>> = vec![Vec::new(); blocks.len()];
     let mut table = FrequencyTable::new(ALPHABET_SIZE);
     for step in 0..steps {
-        batch.score(step, steps, &contents)?;
+        scorer.score(1, |lane, _| byte_before(&contents[lane], step))?;
         let coders = decoders.iter_mut().zip(&mut mixtures);
         for (lane, (decoder, mixture)) in coders.enumerate() {
             let (index, block) = blocks[lane];
             if step >= block.content_len {
                 continue;
             }
-            table.set_logits(batch.logits(lane).next().unwrap_or_default());
+            table.set_logits(scorer.logits(lane, 0));
             let symbol = match mixture {
                 None => {
                     let (symbol, slot) = table.symbol_at(decoder.target());
@@ -130,59 +135,9 @@ fn mixture(mode: Mode, content_len: usize) -> Option<Mixture> {
     }
 }
 
-/// Asks the predictor about some steps of all records at a time.
-struct Batch<'a> {
-    predictor: &'a mut dyn Predictor,
-    lanes: usize,
-    /// How many steps the buffers hold.
-    steps_per_call: usize,
-    /// How many the last call had.
-    steps: usize,
-    symbols: Vec<u32>, // (lanes, steps)
-    logits: Vec<i16>,  // (lanes, steps, ALPHABET_SIZE)
-}
-
-impl<'a> Batch<'a> {
-    fn start(lanes: usize, steps: usize, predictor: &'a mut dyn Predictor) -> Result<Self> {
-        predictor.start(lanes)?;
-        let steps_per_call = steps.max(1);
-        Ok(Self {
-            predictor,
-            lanes,
-            steps_per_call,
-            steps: 0,
-            symbols: vec![0; lanes * steps_per_call],
-            logits: vec![0; lanes * steps_per_call * ALPHABET_SIZE],
-        })
-    }
-
-    /// Computes the logits of the steps from `first_step` to at most `end`, given the contents before
-    /// each of them; a content that has ended goes on with zeros, which nobody asks about.
-    fn score(
-        &mut self,
-        first_step: usize,
-        end: usize,
-        contents: &[impl AsRef<[u8]>],
-    ) -> Result<()> {
-        self.steps = self.steps_per_call.min(end - first_step);
-        let rows = self.lanes * self.steps;
-        let lanes = self.symbols[..rows].chunks_exact_mut(self.steps);
-        for (symbols, content) in lanes.zip(contents) {
-            for (symbol, step) in symbols.iter_mut().zip(first_step..) {
-                *symbol = match step.checked_sub(1) {
-                    None => ALPHABET_SIZE as u32, // begins a context
-                    Some(previous) => content.as_ref().get(previous).copied().unwrap_or(0).into(),
-                };
-            }
-        }
-        let logits = &mut self.logits[..rows * ALPHABET_SIZE];
-        self.predictor
-            .advance(&self.symbols[..rows], self.steps, logits)
-    }
-
-    /// The logits of a lane for each of the last call's steps.
-    fn logits(&self, lane: usize) -> impl Iterator<Item = &[i16]> {
-        let len = self.steps * ALPHABET_SIZE;
-        self.logits[lane * len..][..len].chunks_exact(ALPHABET_SIZE)
-    }
+/// What a record's context receives at a step: the byte before, nothing at the first; zeros after the
+/// end, which nobody asks about.
+fn byte_before(content: &[u8], step: usize) -> Option<u32> {
+    let before = content.get(step.checked_sub(1)?);
+    Some(before.copied().unwrap_or(0).into())
 }

@@ -16,6 +16,7 @@ use crate::lanes::Lanes;
 use crate::predictor::Predictor;
 use crate::progress::{Progress, Reporter};
 use crate::range_coder::{PayloadError, RangeDecoder, RangeEncoder};
+use crate::scorer::Scorer;
 
 /// How many predictions the encoder asks for in one call, if that is at least one step: enough for
 /// a matrix product to run at its full speed, few enough for the logits (64 KiB) to stay in the
@@ -62,16 +63,22 @@ fn encode_each(
     progress: &mut Progress<'_>,
     mut encode: impl FnMut(usize, u8, &FrequencyTable, &mut RangeEncoder),
 ) -> Result<Option<Vec<u8>>> {
-    let mut scorer = Scorer::start(lanes, predictor)?;
+    let steps_per_call = match predictor.fingerprint() {
+        None => (ROWS_PER_CALL / lanes.count()).clamp(1, lanes.steps()),
+        Some(_) => 1, // as the decoder
+    };
+    let mut scorer = Scorer::start(lanes.count(), predictor)?;
     let mut table = FrequencyTable::new(ALPHABET_SIZE);
     let mut encoder = RangeEncoder::new();
     let mut reporter = Reporter::new(progress);
-    for first_step in (0..lanes.steps()).step_by(scorer.steps_per_call) {
-        let steps = scorer.steps_per_call.min(lanes.steps() - first_step);
-        scorer.score(content, first_step, steps)?;
+    for first_step in (0..lanes.steps()).step_by(steps_per_call) {
+        let steps = steps_per_call.min(lanes.steps() - first_step);
+        scorer.score(steps, |lane, step| {
+            symbol_before(lanes, content, lane, first_step + step)
+        })?;
         for step in first_step..first_step + steps {
             for lane in 0..lanes.count_at(step) {
-                table.set_logits(scorer.logits(lane, step));
+                table.set_logits(scorer.logits(lane, step - first_step));
                 let symbol = content[lanes.start(lane) + step];
                 encode(lane, symbol, &table, &mut encoder);
                 if encoder.written_len() > limit {
@@ -126,14 +133,14 @@ fn decode_each(
     progress: &mut Progress<'_>,
     mut decode: impl FnMut(usize, &FrequencyTable, &mut RangeDecoder<'_>) -> Result<u8>,
 ) -> Result<Vec<u8>> {
-    let mut stepper = Scorer::start_stepping(lanes, predictor)?;
+    let mut scorer = Scorer::start(lanes.count(), predictor)?;
     let mut table = FrequencyTable::new(ALPHABET_SIZE);
     let mut content = vec![0; lanes.content_len()];
     let mut reporter = Reporter::new(progress);
     for step in 0..lanes.steps() {
-        stepper.score(&content, step, 1)?;
+        scorer.score(1, |lane, _| symbol_before(lanes, &content, lane, step))?;
         for lane in 0..lanes.count_at(step) {
-            table.set_logits(stepper.logits(lane, step));
+            table.set_logits(scorer.logits(lane, 0));
             content[lanes.start(lane) + step] = decode(lane, &table, decoder)?;
         }
         reporter.add(lanes.count_at(step), decoder.read_len())?;
@@ -233,76 +240,8 @@ fn decode_symbols(
     (0..content_len).map(|_| next()).collect()
 }
 
-/// The symbol that a lane's predictor sees at `step`: the one before.
-fn input(lanes: Lanes, content: &[u8], lane: usize, step: usize) -> u32 {
-    match step.checked_sub(1) {
-        None => ALPHABET_SIZE as u32, // begins a context
-        Some(previous) => u32::from(content[lanes.start(lane) + previous]),
-    }
-}
-
-/// Asks the predictor about a few steps of all lanes at a time.
-struct Scorer<'a> {
-    lanes: Lanes,
-    predictor: &'a mut dyn Predictor,
-    /// How many steps the buffers hold.
-    steps_per_call: usize,
-    /// The steps that the logits belong to: `first_step .. first_step + steps`.
-    first_step: usize,
-    steps: usize,
-    symbols: Vec<u32>, // (lanes, steps)
-    logits: Vec<i16>,  // (lanes, steps, ALPHABET_SIZE)
-}
-
-impl<'a> Scorer<'a> {
-    /// For an encoder: as many steps a call as make `ROWS_PER_CALL` rows, if the predictor is exact.
-    fn start(lanes: Lanes, predictor: &'a mut dyn Predictor) -> Result<Self> {
-        let steps_per_call = match predictor.fingerprint() {
-            None => (ROWS_PER_CALL / lanes.count()).clamp(1, lanes.steps()),
-            Some(_) => 1,
-        };
-        Self::with_steps(steps_per_call, lanes, predictor)
-    }
-
-    /// For a decoder: one step a call.
-    fn start_stepping(lanes: Lanes, predictor: &'a mut dyn Predictor) -> Result<Self> {
-        Self::with_steps(1, lanes, predictor)
-    }
-
-    fn with_steps(
-        steps_per_call: usize,
-        lanes: Lanes,
-        predictor: &'a mut dyn Predictor,
-    ) -> Result<Self> {
-        predictor.start(lanes.count())?;
-        let rows = lanes.count() * steps_per_call;
-        Ok(Self {
-            lanes,
-            predictor,
-            steps_per_call,
-            first_step: 0,
-            steps: 0,
-            symbols: vec![0; rows],
-            logits: vec![0; rows * ALPHABET_SIZE],
-        })
-    }
-
-    /// Computes the logits of the steps from `first_step`, given the content before each of them.
-    fn score(&mut self, content: &[u8], first_step: usize, steps: usize) -> Result<()> {
-        (self.first_step, self.steps) = (first_step, steps);
-        let rows = self.lanes.count() * steps;
-        for (lane, symbols) in self.symbols[..rows].chunks_exact_mut(steps).enumerate() {
-            for (symbol, step) in symbols.iter_mut().zip(first_step..) {
-                *symbol = input(self.lanes, content, lane, step);
-            }
-        }
-        let logits = &mut self.logits[..rows * ALPHABET_SIZE];
-        self.predictor.advance(&self.symbols[..rows], steps, logits)
-    }
-
-    /// The logits of a lane's symbol at a step of the last call.
-    fn logits(&self, lane: usize, step: usize) -> &[i16] {
-        let row = lane * self.steps + step - self.first_step;
-        &self.logits[row * ALPHABET_SIZE..][..ALPHABET_SIZE]
-    }
+/// What a lane's context receives at a step: the symbol before; nothing at the first.
+fn symbol_before(lanes: Lanes, content: &[u8], lane: usize, step: usize) -> Option<u32> {
+    let before = lanes.start(lane) + step.checked_sub(1)?;
+    Some(content[before].into())
 }

@@ -70,6 +70,7 @@ pub mod predictor;
 pub mod progress;
 pub mod range_coder;
 pub mod records;
+mod scorer;
 pub mod stream;
 mod tokens;
 pub mod vocabulary;

@@ -18,6 +18,7 @@ use crate::lanes::Lanes;
 use crate::predictor::Predictor;
 use crate::progress::{Progress, Reporter};
 use crate::range_coder::{PayloadError, RangeDecoder, RangeEncoder};
+use crate::scorer::Scorer;
 use crate::vocabulary::Vocabulary;
 
 /// How many logits an encoder asks for in one call, if that is at least one step.
@@ -46,24 +47,27 @@ pub(crate) fn encode(
         steps if is_exact => steps.clamp(1, 128),
         _ => 1, // as the decoder
     };
-    let mut stepper = Stepper::start(lanes.count(), Arc::clone(vocabulary), predictor)?;
+    let mut scorer = Scorer::start(lanes.count(), predictor)?;
     let mut spelling = Spelling::of_mode(mode, lanes, vocabulary);
     let mut table = FrequencyTable::new(vocabulary.len());
+    let mut logits = vec![0; vocabulary.len()];
     let mut encoder = RangeEncoder::new();
     let mut reporter = Reporter::new(progress);
     for first_step in (0..steps).step_by(steps_per_call) {
         let call_steps = steps_per_call.min(steps - first_step);
-        stepper.advance(call_steps, |lane, step| {
+        scorer.score(call_steps, |lane, step| {
             let before = (first_step + step).checked_sub(1)?;
             let tokens = &tokens[lane];
-            tokens.get(before).or(tokens.last()).copied()
+            let symbol = tokens.get(before).or(tokens.last());
+            symbol.map(|&symbol| vocabulary.number_of(symbol))
         })?;
         for step in 0..call_steps {
             for (lane, tokens) in tokens.iter().enumerate() {
                 let Some(&symbol) = tokens.get(first_step + step) else {
                     continue;
                 };
-                table.set_logits(stepper.logits(lane, step));
+                vocabulary.sort_logits(scorer.logits(lane, step), &mut logits);
+                table.set_logits(&logits);
                 match &mut spelling {
                     None => encoder.encode(table.slot(symbol)),
                     Some(spelling) => spelling.encode(lane, symbol, &table, &mut encoder),
@@ -124,19 +128,23 @@ pub(crate) fn decode(
     progress: &mut Progress<'_>,
     corrupted: impl Fn(PayloadError) -> Error,
 ) -> Result<Vec<u8>> {
-    let mut stepper = Stepper::start(lanes.count(), Arc::clone(vocabulary), predictor)?;
+    let mut scorer = Scorer::start(lanes.count(), predictor)?;
     let mut spelling = Spelling::of_mode(mode, lanes, vocabulary);
     let mut table = FrequencyTable::new(vocabulary.len());
+    let mut logits = vec![0; vocabulary.len()];
     let mut text = Text::new(lanes, vocabulary.prefix());
     let mut last = vec![None; lanes.count()];
     let mut reporter = Reporter::new(progress);
     while !(0..lanes.count()).all(|lane| text.is_complete(lane)) {
-        stepper.advance(1, |lane, _| last[lane])?;
+        scorer.score(1, |lane, _| {
+            last[lane].map(|symbol| vocabulary.number_of(symbol))
+        })?;
         for (lane, last) in last.iter_mut().enumerate() {
             if text.is_complete(lane) {
                 continue;
             }
-            table.set_logits(stepper.logits(lane, 0));
+            vocabulary.sort_logits(scorer.logits(lane, 0), &mut logits);
+            table.set_logits(&logits);
             let symbol = match &mut spelling {
                 None => {
                     let (symbol, slot) = table.symbol_at(decoder.target());
@@ -204,68 +212,5 @@ impl<'a> Text<'a> {
     fn is_complete(&self, lane: usize) -> bool {
         let lane_len = self.lanes.start(lane + 1) - self.lanes.start(lane);
         self.spelled_lens[lane] == self.prefix.len() + lane_len
-    }
-}
-
-/// Asks the predictor about a few tokens of all lanes at a time.
-struct Stepper<'a> {
-    vocabulary: Arc<Vocabulary>,
-    predictor: &'a mut dyn Predictor,
-    lanes: usize,
-    /// How many steps the last call had.
-    steps: usize,
-    numbers: Vec<u32>, // (lanes, steps)
-    logits: Vec<i16>,  // (lanes, steps, alphabet_size)
-    /// Those of one row, in the order of the symbols.
-    sorted: Vec<i16>,
-}
-
-impl<'a> Stepper<'a> {
-    fn start(
-        lanes: usize,
-        vocabulary: Arc<Vocabulary>,
-        predictor: &'a mut dyn Predictor,
-    ) -> Result<Self> {
-        predictor.start(lanes)?;
-        Ok(Self {
-            sorted: vec![0; vocabulary.len()],
-            vocabulary,
-            predictor,
-            lanes,
-            steps: 0,
-            numbers: Vec::new(),
-            logits: Vec::new(),
-        })
-    }
-
-    /// Appends the symbols that `before(lane, step)` names, `None` being the beginning of a context.
-    fn advance(
-        &mut self,
-        steps: usize,
-        before: impl Fn(usize, usize) -> Option<usize>,
-    ) -> Result<()> {
-        let vocabulary = &self.vocabulary;
-        let number_of = |symbol| match symbol {
-            Some(symbol) => vocabulary.number_of(symbol),
-            None => vocabulary.alphabet_size() as u32,
-        };
-        let rows = (0..self.lanes).flat_map(|lane| (0..steps).map(move |step| (lane, step)));
-        self.numbers.clear();
-        self.numbers
-            .extend(rows.map(|(lane, step)| number_of(before(lane, step))));
-        self.steps = steps;
-        self.logits
-            .resize(self.numbers.len() * vocabulary.alphabet_size(), 0);
-        self.predictor
-            .advance(&self.numbers, steps, &mut self.logits)
-    }
-
-    /// The logits of a lane's next symbol at a step of the last call.
-    fn logits(&mut self, lane: usize, step: usize) -> &[i16] {
-        let row = lane * self.steps + step;
-        let alphabet_size = self.vocabulary.alphabet_size();
-        let logits = &self.logits[row * alphabet_size..][..alphabet_size];
-        self.vocabulary.sort_logits(logits, &mut self.sorted);
-        &self.sorted
     }
 }
