@@ -267,14 +267,15 @@ impl Mixture {
         bits: &mut B,
     ) -> Result<u8, B::Error> {
         let mut moment = self.begin_symbol(lane, Network::new(table));
-        for _ in 0..3 {
-            self.code_bit::<A, B>(&mut moment, bits)?;
-        }
-        self.hashed.expect_second_nibble(moment.node);
-        self.code_bit::<A, B>(&mut moment, bits)?;
-        self.hashed.begin_second_nibble(moment.node);
-        self.hashed.find_buckets();
-        for _ in 0..4 {
+        // One loop: the code of a bit is long, and three copies of it leave the cache for instructions.
+        for depth in 0..8 {
+            if depth == 3 {
+                self.hashed.expect_second_nibble(moment.node);
+            }
+            if depth == 4 {
+                self.hashed.begin_second_nibble(moment.node);
+                self.hashed.find_buckets();
+            }
             self.code_bit::<A, B>(&mut moment, bits)?;
         }
         let symbol = moment.node.index as u8;

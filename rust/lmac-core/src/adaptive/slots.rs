@@ -9,8 +9,6 @@
 //!
 //! Format: docs/adaptive.md, "Slots".
 
-use super::bit_history;
-
 /// The cells of a nibble's tree, and the check before them.
 const BUCKET_LEN: usize = 16;
 const BUCKET_BYTES: usize = 4 * BUCKET_LEN;
@@ -44,19 +42,31 @@ impl Cell {
         self.0 as u8
     }
 
-    /// The cell after it has seen `bit`.
+    /// How far its probability moves towards the next bit, in 2^-16.
+    #[inline(always)]
+    pub(super) fn rate(self) -> u32 {
+        RATES[self.count() as usize]
+    }
+
+    /// The cell after it has seen `bit`, without a history.
     #[inline(always)]
     #[must_use]
-    pub(super) fn after(self, bit: u32) -> Self {
-        let count = self.count();
+    pub(super) fn moved(self, bit: u32, rate: u32) -> Self {
         // What is left to the bit's probability: to 0 or to 65,535, which is the same upside down.
         let mirror = bit.wrapping_neg() & 0xFFFF;
         let distance = self.probability() ^ mirror;
-        let moved = distance - ((distance * RATES[count as usize]) >> 16);
+        let moved = distance - ((distance * rate) >> 16);
         let probability = moved ^ mirror ^ 0x8000;
+        let count = self.count();
         let count = count + u32::from(count < COUNT_LIMIT);
-        let history = u32::from(bit_history::next(self.history(), bit));
-        Self(probability << 16 | count << 8 | history)
+        Self(probability << 16 | count << 8)
+    }
+
+    /// A cell without a history, with one.
+    #[inline(always)]
+    #[must_use]
+    pub(super) fn with_history(self, history: u8) -> Self {
+        Self(self.0 | u32::from(history))
     }
 }
 

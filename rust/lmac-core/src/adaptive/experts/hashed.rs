@@ -16,6 +16,9 @@ pub(in crate::adaptive) const INPUTS_EACH: usize = 2;
 
 pub(in crate::adaptive) const INPUTS: usize = CONTEXTS * INPUTS_EACH;
 
+/// Contexts, and what fills up a vector.
+const PADDED: usize = CONTEXTS.next_multiple_of(8);
+
 /// Buckets that one symbol can use.
 const BUCKETS_PER_SYMBOL: usize = 2 * CONTEXTS;
 
@@ -37,7 +40,12 @@ pub(in crate::adaptive) struct Hashed {
     hashes: [u32; CONTEXTS],
     addresses: [Address; CONTEXTS],
     buckets: [usize; CONTEXTS],
-    cells: [Cell; CONTEXTS],
+    /// The cells of the node at hand; padded, as the next two, for vectors.
+    cells: [Cell; PADDED],
+    /// What their histories mean.
+    said: [u32; PADDED],
+    /// How far their probabilities will move.
+    rates: [u32; PADDED],
     /// By context: the probability of a 1 after each history, in 2^-32.
     meanings: [[u32; 256]; CONTEXTS],
 }
@@ -54,7 +62,9 @@ impl Hashed {
             hashes: [0; CONTEXTS],
             addresses: [Address::default(); CONTEXTS],
             buckets: [0; CONTEXTS],
-            cells: [Cell::default(); CONTEXTS],
+            cells: [Cell::default(); PADDED],
+            said: [0; PADDED],
+            rates: [0; PADDED],
             meanings: meanings.map(|meanings| meanings.map(|meaning| u32::from(meaning) << 16)),
         }
     }
@@ -122,6 +132,8 @@ impl Hashed {
             self.cells[index] = cell;
             known += usize::from(cell.count() > 0);
             let meaning = self.meanings[index][cell.history() as usize];
+            self.said[index] = meaning;
+            self.rates[index] = cell.rate();
             *inputs = [
                 rough_stretch(cell.probability()),
                 rough_stretch(meaning >> 16),
@@ -132,15 +144,20 @@ impl Hashed {
 
     #[inline(always)]
     pub(in crate::adaptive) fn update(&mut self, node: Node, bit: u32) {
+        // First what vectors can do, for all contexts at once.
+        let mirror = bit.wrapping_neg();
+        let mut moved = [Cell::default(); PADDED];
+        for (index, moved) in moved.iter_mut().enumerate() {
+            let distance = self.said[index] ^ mirror;
+            self.said[index] = (distance - (distance >> MEANING_SHIFT)) ^ mirror;
+            *moved = self.cells[index].moved(bit, self.rates[index]);
+        }
         let place = node.in_nibble();
-        for index in 0..CONTEXTS {
-            let cell = self.cells[index];
-            let meaning = &mut self.meanings[index][cell.history() as usize];
-            let mirror = bit.wrapping_neg();
-            let distance = *meaning ^ mirror;
-            *meaning = (distance - (distance >> MEANING_SHIFT)) ^ mirror;
-            self.slots
-                .set_cell(self.buckets[index], place, cell.after(bit));
+        for (index, moved) in moved[..CONTEXTS].iter().enumerate() {
+            let history = self.cells[index].history();
+            self.meanings[index][history as usize] = self.said[index];
+            let cell = moved.with_history(bit_history::next(history, bit));
+            self.slots.set_cell(self.buckets[index], place, cell);
         }
     }
 }
