@@ -14,7 +14,7 @@ class Settings:
 
     minutes: float | None = None  # of wall clock
     steps: int | None = None
-    batch: int = 24  # samples a step
+    batch: int = 12  # samples a step; fewer are more steps for as much text (docs/ablations.md)
     sample_steps: int = 256  # symbols of a sample
     matrix_rate: float = 3e-3  # Muon, scaled to AdamW's root mean square
     other_rate: float = 3e-3  # AdamW: symbol embedding, context projection, biases, logits
