@@ -146,6 +146,7 @@ VARIANTS = {
     "averaged": Variant("the same, and weights averaged over the last hundred steps", patches={"train.Training": Averaged}),
     "batch-12-averaged": Variant("averaged, with half the batch and twice the steps", settings={"batch": 12}, patches={"train.Training": Averaged}),
     "float-first": Variant("nothing rounded in the first half of the run", patches={"train.Training": FloatFirst}),
+    "table-rate-triple": Variant("three times the learning rate for the tables", settings={"table_rate": 9e-2}),
     "table-rate-third": Variant("a third of the learning rate for the tables", settings={"table_rate": 1e-2}),
 }
 
