@@ -92,12 +92,15 @@ class FloatFirst(train.Training):
         return super().step(symbols, targets)
 
 
+def unfinished(run: train.Training) -> float:
+    """A schedule that does not fall."""
+    return 0.0
+
+
 class Averaged(train.Training):
     """The weights in the end are a mean over the last hundred steps, and the learning rates do not fall."""
 
-    def done_share(self) -> float:
-        """Of the schedule: none."""
-        return 0.0
+    done_share = unfinished
 
     def step(self, symbols: Tensor, targets: Tensor) -> Tensor:
         """Updates the mean as well."""
@@ -108,11 +111,6 @@ class Averaged(train.Training):
         if self.progress.step == self.settings.steps:
             self.model.load_state_dict(self.mean.module.state_dict())
         return loss
-
-
-def unfinished(run: train.Training) -> float:
-    """A schedule that does not fall."""
-    return 0.0
 
 
 VARIANTS = {
@@ -143,7 +141,7 @@ VARIANTS = {
     "samples-512": Variant("half as many samples of twice the length", settings={"batch": 12, "sample_steps": 512}),
     "starts-half": Variant("half of the samples begin with a document, instead of 15 %", settings={"start_share": 0.5}),
     "constant-rate": Variant("learning rates that do not fall", patches={"train.Training.done_share": unfinished}),
-    "averaged": Variant("the same, and weights averaged over the last hundred steps", patches={"train.Training": Averaged}),
+    "averaged": Variant("learning rates that do not fall, and weights averaged over the last hundred steps", patches={"train.Training": Averaged}),
     "batch-12-averaged": Variant("averaged, with half the batch and twice the steps", settings={"batch": 12}, patches={"train.Training": Averaged}),
     "float-first": Variant("nothing rounded in the first half of the run", patches={"train.Training": FloatFirst}),
     "table-rate-triple": Variant("three times the learning rate for the tables", settings={"table_rate": 9e-2}),

@@ -28,6 +28,7 @@ class Settings(TypedDict, total=False):
 
 TEXT = b"Peter Piper picked a peck of pickled peppers. A peck of pickled peppers Peter Piper picked. " * 3
 DNA = bytes(random.Random(6).choices(b"acgt", k=4097))
+PREDICTABLE = predictable_text(600)
 NOISE = random.Random(3).randbytes(100)
 TABLE = b"".join(b"%04d peppers, %03d pecks\n" % (number, number * number % 77) for number in range(200))
 WORDS = "Peter Piper Piper's a an and of peck picked pickled pepper peppers peppery th the then été".split()
@@ -48,8 +49,8 @@ WRITTEN: dict[str, tuple[bytes, Settings]] = {
     "good-adaptive-blocks": (TEXT + NOISE, {"block_len": 100, "lane_len": 50}),
     "good-adaptive-without-network": (TABLE, {"lane_len": 50}),
     "good-adaptive-order-zero": (DNA, {"lane_len": 50}),
-    "good-exact": (predictable_text(600), {"adaptive": False, "lane_len": 50}),
-    "good-adaptive-exact": (predictable_text(600), {"lane_len": 50}),
+    "good-exact": (PREDICTABLE, {"adaptive": False, "lane_len": 50}),
+    "good-adaptive-exact": (PREDICTABLE, {"lane_len": 50}),
     "good-tokens": (STORY, {"adaptive": False}),
     "good-tokens-lanes": (STORY, {"adaptive": False, "lane_len": 100}),
     "good-tokens-escapes": (ESCAPES, {"adaptive": False}),
@@ -114,18 +115,15 @@ def bad_adaptive_frames(frame: bytes) -> dict[str, bytes]:
     content_len, coding, checksum = reader.take_varint(), reader.take_varint(), reader.take(4)
     payload = frame[reader.position :]
 
-    def with_block(coding: int, checksum: bytes, payload: bytes) -> bytes:
-        return header + varint(content_len) + varint(coding) + checksum + payload
-
-    def with_order_zero(length: int, payload: bytes) -> bytes:
-        return header + varint(content_len) + b"\x01" + varint(length) + checksum + payload
+    def with_block(coding: bytes, checksum: bytes, payload: bytes) -> bytes:
+        return header + varint(content_len) + coding + checksum + payload
 
     return {
-        "bad-adaptive-coding": with_order_zero(0, b""),
-        "bad-adaptive-checksum": with_block(coding, bytes([checksum[0] ^ 1]) + checksum[1:], payload),
+        "bad-adaptive-coding": with_block(varint(1) + varint(0), checksum, b""),
+        "bad-adaptive-checksum": with_block(varint(coding), bytes([checksum[0] ^ 1]) + checksum[1:], payload),
         "bad-adaptive-truncated": frame[:-1],
-        "bad-adaptive-short-payload": with_block(coding - 2, checksum, payload[:-1]),
-        "bad-adaptive-long-payload": with_block(coding + 2, checksum, payload + b"\0"),
+        "bad-adaptive-short-payload": with_block(varint(coding - 2), checksum, payload[:-1]),
+        "bad-adaptive-long-payload": with_block(varint(coding + 2), checksum, payload + b"\0"),
     }
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import lmac
 import pytest
-from lmac import cli, providers
+from lmac import _core, cli, providers
 
 import fake_machine
 from conftest import needs_default_model
@@ -54,7 +54,7 @@ def test_the_instruction_set_is_the_one_that_the_environment_names(tmp_path: Pat
     done = run(tmp_path, "doctor", LMAC_SIMD="mmx")
     assert done.returncode == 1
     assert "native executor    failed" in done.stdout
-    assert "set it to scalar" in done.stdout
+    assert f"set it to {' or '.join(_core.instruction_sets())}, or unset it" in done.stdout
 
 
 def test_two_distributions_of_onnx_runtime_are_a_problem(tmp_path: Path) -> None:

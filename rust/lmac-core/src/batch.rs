@@ -11,7 +11,7 @@ use crate::frequency::FrequencyTable;
 use crate::lanes::Lanes;
 use crate::predictor::Predictor;
 use crate::range_coder::{RangeDecoder, RangeEncoder};
-use crate::scorer::Scorer;
+use crate::scorer::{Scorer, byte_before};
 
 /// How many predictions an encoder asks for in one call.
 const ROWS_PER_CALL: usize = 1024;
@@ -133,11 +133,4 @@ fn mixture(mode: Mode, content_len: usize) -> Option<Mixture> {
         Mode::Static => None,
         Mode::Adaptive => Some(Mixture::new(Lanes::single(content_len), true)),
     }
-}
-
-/// What a record's context receives at a step: the byte before, nothing at the first; zeros after the
-/// end, which nobody asks about.
-fn byte_before(content: &[u8], step: usize) -> Option<u32> {
-    let before = content.get(step.checked_sub(1)?);
-    Some(before.copied().unwrap_or(0).into())
 }

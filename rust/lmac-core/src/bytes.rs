@@ -16,7 +16,7 @@ use crate::lanes::Lanes;
 use crate::predictor::Predictor;
 use crate::progress::{Progress, Reporter};
 use crate::range_coder::{PayloadError, RangeDecoder, RangeEncoder};
-use crate::scorer::Scorer;
+use crate::scorer::{Scorer, byte_before};
 
 /// How many predictions the encoder asks for in one call, if that is at least one step: enough for
 /// a matrix product to run at its full speed, few enough for the logits (64 KiB) to stay in the
@@ -74,7 +74,7 @@ fn encode_each(
     for first_step in (0..lanes.steps()).step_by(steps_per_call) {
         let steps = steps_per_call.min(lanes.steps() - first_step);
         scorer.score(steps, |lane, step| {
-            symbol_before(lanes, content, lane, first_step + step)
+            byte_before(&content[lanes.start(lane)..], first_step + step)
         })?;
         for step in first_step..first_step + steps {
             for lane in 0..lanes.count_at(step) {
@@ -138,7 +138,9 @@ fn decode_each(
     let mut content = vec![0; lanes.content_len()];
     let mut reporter = Reporter::new(progress);
     for step in 0..lanes.steps() {
-        scorer.score(1, |lane, _| symbol_before(lanes, &content, lane, step))?;
+        scorer.score(1, |lane, _| {
+            byte_before(&content[lanes.start(lane)..], step)
+        })?;
         for lane in 0..lanes.count_at(step) {
             table.set_logits(scorer.logits(lane, 0));
             content[lanes.start(lane) + step] = decode(lane, &table, decoder)?;
@@ -238,10 +240,4 @@ fn decode_symbols(
         Ok(symbol)
     };
     (0..content_len).map(|_| next()).collect()
-}
-
-/// What a lane's context receives at a step: the symbol before; nothing at the first.
-fn symbol_before(lanes: Lanes, content: &[u8], lane: usize, step: usize) -> Option<u32> {
-    let before = lanes.start(lane) + step.checked_sub(1)?;
-    Some(content[before].into())
 }

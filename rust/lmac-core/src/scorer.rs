@@ -37,9 +37,9 @@ impl<'a> Scorer<'a> {
     ) -> Result<()> {
         self.steps = steps;
         self.numbers.clear();
+        let begin = self.alphabet_size as u32;
         for lane in 0..self.lanes {
             let numbers = (0..steps).map(|step| before(lane, step));
-            let begin = self.alphabet_size as u32;
             self.numbers
                 .extend(numbers.map(|number| number.unwrap_or(begin)));
         }
@@ -54,4 +54,11 @@ impl<'a> Scorer<'a> {
         let row = lane * self.steps + step;
         &self.logits[row * self.alphabet_size..][..self.alphabet_size]
     }
+}
+
+/// What the context of a lane of bytes receives at a step: the byte before, nothing at the first; zeros
+/// behind the end of its content, about which nobody asks.
+pub(crate) fn byte_before(content: &[u8], step: usize) -> Option<u32> {
+    let before = content.get(step.checked_sub(1)?);
+    Some(before.copied().unwrap_or(0).into())
 }
