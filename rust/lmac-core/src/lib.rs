@@ -67,6 +67,7 @@ pub mod model_id;
 mod onnx;
 pub mod onnx_summary;
 pub mod predictor;
+mod prefetch;
 pub mod progress;
 pub mod range_coder;
 pub mod records;

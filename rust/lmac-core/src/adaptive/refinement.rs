@@ -4,7 +4,7 @@
 //! Format: docs/adaptive.md, "Refinement".
 
 use super::logistic::{STRETCH_LIMIT, squash};
-use super::slots::prefetch;
+use crate::prefetch::prefetch;
 
 /// A context's curve has this many points, `SPACING` apart; two curves fill a cache line.
 const POINTS: usize = 16;

@@ -11,6 +11,7 @@ use super::attention::{Attention, Scratch};
 use super::lane::Lane;
 use super::ring::Span;
 use super::team::Team;
+use crate::prefetch::prefetch;
 
 /// Rows of a tile: enough for the arithmetic to outweigh the reading of the weights, few enough
 /// for the activations to stay in the second-level cache.
@@ -60,7 +61,7 @@ impl Tile {
         let results = logits.max(hidden).max(width + keys_values);
         Self {
             rows: Vec::with_capacity(TILE_ROWS),
-            context_rows: vec![0; TILE_ROWS * architecture.contexts.len()],
+            context_rows: Vec::with_capacity(TILE_ROWS * architecture.contexts.len()),
             features: vec![0; TILE_ROWS * architecture.context_inputs()],
             residual: vec![0; TILE_ROWS * width],
             normed: vec![0; TILE_ROWS * width],
@@ -75,13 +76,14 @@ impl Tile {
     /// Removes all rows.
     pub fn clear(&mut self) {
         self.rows.clear();
+        self.context_rows.clear();
     }
 
     /// Appends a symbol to lane number `index`; its logits will be row `output`.
     pub fn push(&mut self, index: usize, lane: &mut Lane, symbol: u32, output: usize) {
-        let contexts = lane.hasher.len();
-        let context_rows = &mut self.context_rows[self.rows.len() * contexts..][..contexts];
-        lane.hasher.push(symbol, context_rows);
+        let first = self.context_rows.len();
+        self.context_rows.resize(first + lane.hasher.len(), 0);
+        lane.hasher.push(symbol, &mut self.context_rows[first..]);
         self.rows.push(Row {
             lane: index,
             position: lane.position,
@@ -95,6 +97,9 @@ impl Tile {
     pub fn embed(&mut self, network: Network<'_>, team: &mut Team) {
         let weights = network.model.weights();
         let width = network.width();
+        if let Some(contexts) = &weights.contexts {
+            self.expect_features(network, &contexts.tables);
+        }
         for (row, residual) in self.rows.iter().zip(self.residual.chunks_exact_mut(width)) {
             let embedding = &weights.symbol_embedding[row.symbol as usize * width..][..width];
             for (x, &entry) in residual.iter_mut().zip(embedding) {
@@ -110,6 +115,14 @@ impl Tile {
             network
                 .kernel
                 .add_branch(&mut self.residual[..rows * width], branch);
+        }
+    }
+
+    /// Asks the memory for what `gather_features` will read: rows anywhere in megabytes.
+    fn expect_features(&self, network: Network<'_>, tables: &[u8]) {
+        let row_bytes = network.model.architecture().context_dim as usize / 2;
+        for &row in &self.context_rows {
+            prefetch(tables, row as usize * row_bytes);
         }
     }
 

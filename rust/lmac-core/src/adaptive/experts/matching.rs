@@ -7,7 +7,7 @@ use super::{Expert, Node, centred};
 use crate::adaptive::chance::Chance;
 use crate::adaptive::logistic::stretch;
 use crate::adaptive::past::{Past, hash};
-use crate::adaptive::slots::prefetch;
+use crate::prefetch::prefetch;
 
 const INPUTS: usize = 2;
 
