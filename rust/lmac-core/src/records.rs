@@ -188,12 +188,29 @@ pub fn decompress_many(
         }
     }
     let mut done = records.iter().map(|record| record.len() as u64).sum();
+    decode_batches(&coded, predictor, &mut records, &mut done, progress)?;
+    for index in whole {
+        let mut add = |report: Report| progress(report.after(done));
+        let content = codec::decompress(blobs[index], predictor, room.left, &mut add);
+        records[index] = content.map_err(|error| error.in_record(index))?;
+        room.take(records[index].len())?;
+        done += records[index].len() as u64;
+    }
+    Ok(records)
+}
+
+/// Decodes blocks to their places in `records`, many at once if the predictor allows it; `done` counts their content.
+fn decode_batches(
+    coded: &[(usize, Block<'_>)],
+    predictor: &mut dyn Predictor,
+    records: &mut [Vec<u8>],
+    done: &mut u64,
+    progress: &mut Progress<'_>,
+) -> Result<()> {
     let can_batch = can_batch(predictor);
     let most = if can_batch { DECODER_BATCH } else { 1 };
-    let order = batches((0..coded.len()).collect(), most, |at| {
-        coded[at].1.content_len
-    });
-    for batch in order {
+    let len = |at: usize| coded[at].1.content_len;
+    for batch in batches((0..coded.len()).collect(), most, len) {
         let batch: Vec<&(usize, Block<'_>)> = batch.into_iter().map(|at| &coded[at]).collect();
         let contents = match batch[..] {
             [(index, block)] if !can_batch => {
@@ -204,21 +221,14 @@ pub fn decompress_many(
         };
         let content_len = contents.iter().map(Vec::len).sum();
         let payload_len = batch.iter().map(|(_, block)| block.payload.len()).sum();
-        let report = Report::of_pass(content_len, payload_len).after(done);
         for (content, &&(index, _)) in contents.into_iter().zip(&batch) {
             records[index] = content;
         }
-        done = report.done;
+        let report = Report::of_pass(content_len, payload_len).after(*done);
+        *done = report.done;
         report.tell(progress)?;
     }
-    for index in whole {
-        let mut add = |report: Report| progress(report.after(done));
-        let content = codec::decompress(blobs[index], predictor, room.left, &mut add);
-        records[index] = content.map_err(|error| error.in_record(index))?;
-        room.take(records[index].len())?;
-        done += records[index].len() as u64;
-    }
-    Ok(records)
+    Ok(())
 }
 
 /// How much more content is wanted.
