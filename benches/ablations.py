@@ -21,9 +21,11 @@ from unittest import mock
 import torch
 from lmac.lab import model, train
 from lmac.lab.architecture import Architecture, Context
+from lmac.lab.contexts import context_rows
 from lmac.lab.data import Sampler, Source, read_sources
 from lmac.lab.settings import Settings
 from torch import Tensor
+from torch.nn import functional
 
 BASE = Architecture(width=128, layers=2, heads=2, hidden=512, window=128, context_rows_log2=14)
 SETTINGS = Settings(steps=500, batch=24, sample_steps=256, matrix_rate=4e-3, other_rate=4e-3, warmup_steps=50, validations=1)
@@ -71,6 +73,20 @@ def smooth_exp2(difference: Tensor) -> Tensor:
     return 255 * torch.exp2(difference * (-1 / 16))
 
 
+def unrounded_norm(x: Tensor) -> Tensor:
+    """The norm's result as it is."""
+    magnitude = x.abs().sum(-1, keepdim=True).clamp_min(1)
+    return torch.clamp(x * (model.NORM_GAIN * x.shape[-1] / magnitude), -127, 127)
+
+
+def embed_unrounded(transformer: model.ExactTransformer, symbols: Tensor) -> Tensor:
+    """Tables whose entries need not be integers, within the limits of four bits."""
+    x = functional.embedding(symbols, transformer.integer_embedding()) * 2**model.SYMBOL_SHIFT
+    rows = functional.embedding(context_rows(symbols, transformer.architecture), transformer.context_tables)
+    x = x + transformer.context(torch.clamp(rows, -8, 7).flatten(-2))
+    return torch.clamp(x, -model.MAX_RESIDUAL, model.MAX_RESIDUAL)
+
+
 def adamw(matrices: list[Tensor], rate: float, decay: float) -> torch.optim.Optimizer:
     """In place of Muon."""
     return torch.optim.AdamW(matrices, lr=rate, betas=(0.9, 0.98), weight_decay=decay)
@@ -116,6 +132,11 @@ class Averaged(train.Training):
 VARIANTS = {
     "base": Variant("the architecture of docs/exact-transformer.md, 2 layers of width 128"),
     "float": Variant("nothing rounded: real weights, activations and softmax", patches=FLOAT),
+    "float-weights": Variant("only the weights of the matrices real", patches={"Linear.integers": real_weights}),
+    "float-tables": Variant("only the entries of the tables real", patches={"ExactTransformer.embed": embed_unrounded}),
+    "float-norms": Variant("only the norms' results not rounded", patches={"norm": unrounded_norm}),
+    "float-products": Variant("only the matrices' results not rounded", patches={"half_up": identity}),
+    "float-softmax": Variant("only the softmax's weights not rounded", patches={"exp2_weights": smooth_exp2}),
     "weights-127": Variant("weights in -127..127 (`vpmaddubsw` could saturate)", patches={"MAX_WEIGHT": 127}),
     "rms-norm": Variant("norm by root mean square instead of mean magnitude", patches={"norm": rms_norm}),
     "relu": Variant("ReLU instead of its square", patches={"Block.feed_forward": relu_feed_forward}),

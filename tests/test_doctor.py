@@ -78,7 +78,7 @@ def test_an_emptied_package_is_a_problem(tmp_path: Path) -> None:
 def test_a_package_that_cannot_be_imported_is_reported_and_stops_nothing(package: str, tmp_path: Path) -> None:
     done = fake_machine.run(tmp_path, DOCTOR, blocked=(package,))
     assert done.stderr == ""
-    assert "\nSelf-test of the model inside the package\n  native executor" in done.stdout
+    assert "\nSelf-test of the default model\n  native executor" in done.stdout
     if package != "huggingface_hub":  # which is not needed, and only its version is shown
         assert done.returncode == 1
         assert f"No module named '{package}'" in done.stdout

@@ -1,4 +1,4 @@
-"""What the model inside the package promises: its cost in bits, and real files where they are at hand."""
+"""What the models inside the package promise: their cost in bits, and real files where they are at hand."""
 
 from __future__ import annotations
 
@@ -9,16 +9,23 @@ import lmac
 import numpy as np
 import pytest
 from lmac import _core
-from lmac.model import read_model
+from lmac.model import model_names, read_model
 from numpy.typing import NDArray
 
 ROOT = Path(__file__).parent.parent
 EVAL = ROOT.parent / "shared" / "eval"
 
 
-def logits_of(content: bytes) -> NDArray[np.int64]:
-    """The shipped model's logits for every byte of ``content``, ``(bytes, 256)``."""
-    executor = _core.Executor(_core.Model(read_model(None)))
+@pytest.fixture(params=model_names())
+def model(request: pytest.FixtureRequest) -> str:
+    """Every model inside the package, by name."""
+    name: str = request.param
+    return name
+
+
+def logits_of(model: str, content: bytes) -> NDArray[np.int64]:
+    """The model's logits for every byte of ``content``, ``(bytes, 256)``."""
+    executor = _core.Executor(_core.Model(read_model(model)))
     executor.start(1)
     symbols = np.array([[256, *content[:-1]]], np.int64)
     parts = [np.asarray(executor.advance(symbols[:, i : i + 512])) for i in range(0, symbols.shape[1], 512)]
@@ -26,18 +33,20 @@ def logits_of(content: bytes) -> NDArray[np.int64]:
     return logits
 
 
-def test_integer_frequencies_cost_almost_nothing_against_the_exact_distribution() -> None:
+def test_integer_frequencies_cost_almost_nothing_against_the_exact_distribution(model: str) -> None:
     content = (ROOT / "docs" / "format.md").read_bytes()
-    weights = np.exp2(logits_of(content) / 16)
+    weights = np.exp2(logits_of(model, content) / 16)
     probabilities = weights[np.arange(len(content)), list(content)] / weights.sum(1)
     code_length_bits = -np.log2(probabilities).sum()
-    frame = lmac.Codec(adaptive=False, lane_len=1 << 24).compress(content)
+    frame = lmac.Codec(model, adaptive=False, lane_len=1 << 24).compress(content)
     payload_bits = 8 * lmac.inspect(frame)[0].payload_len
     assert payload_bits <= code_length_bits * 1.0002 + 16
 
 
-def test_the_package_holds_one_model_within_its_size() -> None:
-    assert len(read_model(None)) <= 12_000_000
+def test_the_package_holds_two_models_within_their_sizes() -> None:
+    assert model_names() == ["default", "fast"]
+    assert len(read_model("default")) <= 12_000_000
+    assert len(read_model("fast")) <= 5_000_000
 
 
 def evaluation_files(archive: str) -> dict[str, bytes]:
@@ -59,9 +68,9 @@ def test_classic_text_is_restored_and_compressed_better_than_by_xz(adaptive: boo
 
 
 @pytest.mark.skipif(not EVAL.exists(), reason="the evaluation files are not here")
-def test_onnx_runtime_writes_the_same_bytes_for_real_files(adaptive: bool) -> None:
+def test_onnx_runtime_writes_the_same_bytes_for_real_files(model: str, adaptive: bool) -> None:
     files = evaluation_files("text.tar.xz") | evaluation_files("json.tar.xz") | evaluation_files("binary.tar.xz")
-    native, onnx = lmac.Codec(adaptive=adaptive), lmac.Codec(adaptive=adaptive, executor="onnx")
+    native, onnx = lmac.Codec(model, adaptive=adaptive), lmac.Codec(model, adaptive=adaptive, executor="onnx")
     for name in ("xargs.1", "grammar.lsp", "fields.c", "google_maps_api_response.json", "sum"):
         content = files[name][:6000]
         assert native.compress(content) == onnx.compress(content)

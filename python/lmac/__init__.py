@@ -1,7 +1,7 @@
 """Lossless compression by language models, the same bytes on every machine.
 
 >>> import lmac
->>> codec = lmac.Codec()  # the model inside the package
+>>> codec = lmac.Codec()  # the default model
 >>> blob = codec.compress(b"The quick brown fox jumps over the lazy dog.")
 >>> codec.decompress(blob)
 b'The quick brown fox jumps over the lazy dog.'

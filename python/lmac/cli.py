@@ -136,7 +136,7 @@ def _add_compression_options(group: argparse._ArgumentGroup) -> None:
     add(
         "--model",
         metavar="MODEL",
-        help="use this model instead of the one inside the package: a name, a file, the folder of a language model, or hf:OWNER/REPO",
+        help="use this model instead of the default one: a name (fast), a file, the folder of a language model, or hf:OWNER/REPO",
     )
     add("--no-adaptive", dest="adaptive", action="store_false", help="compress with the language model alone")
     add(

@@ -1,6 +1,6 @@
 """``Codec``: bytes to compressed bytes and back, with one model loaded once.
 
-``compress`` and ``decompress`` of this module are the same with the model inside the package, for single
+``compress`` and ``decompress`` of this module are the same with the models inside the package, for single
 calls; ``stream`` and ``lmac_file`` do the same a piece at a time. Everything else happens in Rust
 (rust/lmac-core/src/codec.rs; the format: docs/format.md).
 """
@@ -10,16 +10,18 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from functools import cache
-from typing import TYPE_CHECKING, TypedDict
+from contextlib import contextmanager, suppress
+from functools import cache, cached_property
+from typing import TYPE_CHECKING, TypedDict, TypeVar
 
 from . import _core
-from .model import DeviceName, ExecutorName, ModelSource, Running, load_predictor
+from .model import DEFAULT_MODEL, DeviceName, ExecutorName, ModelSource, Running, load_predictor, model_names
 from .predictor import Predictor
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
+
+T = TypeVar("T")
 
 
 class CodecOptions(TypedDict, total=False):
@@ -45,8 +47,8 @@ class Codec:
 
     Args:
         model: Name of a model inside the package, path or bytes of a model file, a folder with a language model (ONNX,
-            and its tokenizer.json), ``"hf:owner/repo"`` for one in Hugging Face's cache, any ``Predictor``, or
-            ``None`` for ``"default"``.
+            and its tokenizer.json), ``"hf:owner/repo"`` for one in Hugging Face's cache, or any ``Predictor``.
+            ``None`` compresses with ``"default"``, and decompresses what any model inside the package has compressed.
         device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for the best choice of the executor.
         threads: How many the executor may use; ``None`` for one per core. With an exact model the result does not
             depend on it.
@@ -93,8 +95,9 @@ class Codec:
         context_length: int | None = None,
         ignore_fingerprint: bool = False,
     ) -> None:
-        running = Running(executor, device, threads, tokenizer, context_length, ignore_fingerprint)
-        self._predictor = load_predictor(model, running)
+        self._running = Running(executor, device, threads, tokenizer, context_length, ignore_fingerprint)
+        self._predictor = load_predictor(model, self._running)
+        self._is_named = model is not None
         self._settings = _core.Settings(
             adaptive=adaptive,
             block_len=getattr(self._predictor, "block_len", None) if block_len is None else block_len,
@@ -132,7 +135,9 @@ class Codec:
         max_output_size: int | None = None,
         progress: Callable[[int], object] | None = None,
     ) -> bytes:
-        """Restores what ``compress`` was given; several frames in a row give their contents in a row.
+        """Restores what ``compress`` was given; several frames in a row, of one model, give their contents in a row.
+
+        ``LmacFile`` reads frames of several models too.
 
         Args:
             data: Any bytes-like object that holds whole frames.
@@ -145,8 +150,8 @@ class Codec:
             CorruptedDataError: It was damaged or cut short.
             LmacError: The content is longer than ``max_output_size``.
         """
-        with self._lock:
-            return _core.decompress(data, self._predictor, max_output_size=max_output_size, progress=done_bytes(progress))
+        report = done_bytes(progress)
+        return self.restore(lambda predictor: _core.decompress(data, predictor, max_output_size=max_output_size, progress=report))
 
     def compress_many(self, records: Iterable[ReadableBuffer], *, bare: bool = False, progress: Callable[[int], object] | None = None) -> list[bytes]:
         """Compresses many short records, each to a blob of its own, in the time that one batch takes.
@@ -194,10 +199,10 @@ class Codec:
         Raises:
             FormatError, ModelMismatchError, CorruptedDataError, LmacError: As ``decompress``; the message says which record.
         """
-        with self._lock:
-            return _core.decompress_many(
-                list(blobs), self._predictor, self._settings, bare=bare, max_output_size=max_output_size, progress=done_bytes(progress)
-            )
+        records, report = list(blobs), done_bytes(progress)
+        return self.restore(
+            lambda predictor: _core.decompress_many(records, predictor, self._settings, bare=bare, max_output_size=max_output_size, progress=report)
+        )
 
     @contextmanager
     def exclusive(self) -> Iterator[Predictor]:
@@ -216,8 +221,28 @@ class Codec:
             ModelMismatchError: Another model compressed it.
             CorruptedDataError: It was damaged or cut short.
         """
+        return self.restore(lambda predictor: block.decompress(payload, predictor, progress=done_bytes(progress)))
+
+    def restore(self, decompress: Callable[[Predictor], T]) -> T:
+        """Calls ``decompress`` with the predictor; if another model compressed the frame, and none was named, with those inside the package.
+
+        Raises:
+            ModelMismatchError: None of them compressed it. Whatever else ``decompress`` raises.
+        """
         with self._lock:
-            return block.decompress(payload, self._predictor, progress=done_bytes(progress))
+            try:
+                return decompress(self._predictor)
+            except _core.ModelMismatchError:
+                for predictor in self._alternatives:
+                    with suppress(_core.ModelMismatchError):
+                        return decompress(predictor)
+                raise
+
+    @cached_property
+    def _alternatives(self) -> list[Predictor]:
+        """The models inside the package that the default one is not; none if a model was named."""
+        names = [] if self._is_named else [name for name in model_names() if name != DEFAULT_MODEL]
+        return [load_predictor(name, self._running) for name in names]
 
 
 def done_bytes(progress: Callable[[int], object] | None) -> Callable[[_core.Report], object] | None:
@@ -246,5 +271,5 @@ def _codec(model: ModelSource, adaptive: bool) -> Codec:
 
 @cache
 def default_codec(adaptive: bool = True) -> Codec:
-    """The codec with the model inside the package, loaded once."""
+    """The codec with the default model, loaded once."""
     return Codec(adaptive=adaptive)

@@ -58,7 +58,7 @@ class Doctor:
             "Versions": self._show_versions,
             "Hardware": self._show_hardware,
             "What runs a model, if no device is named": self._show_choices,
-            "Self-test of the model inside the package": self._show_self_tests,
+            "Self-test of the default model": self._show_self_tests,
         }
         for title, show in sections.items():
             print(title, flush=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from ._core import FrameInfo
 from .blocks import BlockWalk, ReadableFile
+from .model import packaged_ids
 
 #: Above the lines of the table.
 HEAD = f"{'frames':>7} {'blocks':>7} {'compressed':>14} {'uncompressed':>14} {'ratio':>8} {'bits/byte':>9}  {'model':<7} name"
@@ -55,8 +56,11 @@ class Listing:
 
     @property
     def model(self) -> str:
-        """The model's id, as far as a frame states it."""
-        return self.models.copy().pop() if len(self.models) == 1 else "several"
+        """The name of the model, if it is one inside the package; else its id, as far as a frame states it."""
+        if len(self.models) != 1:
+            return "several"
+        (model,) = self.models
+        return next((name for name, model_id in packaged_ids().items() if model_id.hex().startswith(model)), model)
 
     def line(self, name: str) -> str:
         """A line of the table."""

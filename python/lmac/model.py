@@ -8,7 +8,9 @@ with the same integers. Any other is somebody's language model, in floating poin
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
@@ -159,6 +161,16 @@ def model_names() -> list[str]:
     """The names of the models inside the package."""
     folder = resources.files("lmac") / "models"
     return sorted(file.name.removesuffix(SUFFIX) for file in folder.iterdir() if file.name.endswith(SUFFIX)) if folder.is_dir() else []
+
+
+@cache
+def packaged_ids() -> dict[str, bytes]:
+    """The content ids of the models inside the package, by name; without those that cannot be read."""
+    ids = {}
+    for name in model_names():
+        with suppress(LmacError, OSError):
+            ids[name] = Model(_packaged(name)).model_id
+    return ids
 
 
 def _packaged(name: str) -> bytes:

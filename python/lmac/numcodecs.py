@@ -26,7 +26,7 @@ class Lmac(AbstractCodec):  # type: ignore[misc, unused-ignore]
     """Compresses the chunks of an array.
 
     Args:
-        model: Path of a model file, or ``None`` for the model inside the package. Readers need the same path.
+        model: Name or path of a model, or ``None`` for the default one. Readers need the same.
         adaptive: As for ``Codec``.
     """
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from . import _core
 from .codec import Codec, default_codec, done_bytes
+from .predictor import Predictor
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -110,7 +111,7 @@ class LmacDecompressor:
     row use one decompressor for each and begin with the ``unused_data`` of the last, or use ``LmacFile``.
 
     Args:
-        codec: The model; ``None`` for the one inside the package.
+        codec: The model; ``None`` for those inside the package.
         max_output_size: Refuse content longer than this, in bytes.
         progress: Called now and then with the number of bytes restored in this block.
 
@@ -166,8 +167,12 @@ class LmacDecompressor:
         if self.eof:
             raise EOFError("the frame has ended; begin the next one with a new LmacDecompressor")
         limit = None if max_length < 0 else max_length
-        with self._codec.exclusive() as predictor:
-            return self._decompressor.decompress(data, limit, predictor, progress=self._progress)
+        pieces = [data]  # taken by the first call, also by one that fails
+
+        def restore(predictor: Predictor) -> bytes:
+            return self._decompressor.decompress(pieces.pop() if pieces else b"", limit, predictor, progress=self._progress)
+
+        return self._codec.restore(restore)
 
 
 class FrameHeader(NamedTuple):

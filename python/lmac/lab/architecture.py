@@ -67,7 +67,7 @@ class Architecture:
         return cls(**fields)
 
 
-#: What ``lmac-lab train --size`` knows, besides ``default``: the architecture of the model inside the package.
+#: What ``lmac-lab train --size`` knows, besides the names of the models inside the package.
 SIZES = {
     "small": Architecture(width=128, layers=2, heads=2, hidden=512, window=128, context_rows_log2=14),
     "medium": Architecture(width=192, layers=3, heads=3, hidden=768, window=128),

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from lmac import LmacError
 
+from ..model import model_names
 from .architecture import SIZES, Architecture, Context
 from .eval_command import picture_path, run_eval
 from .settings import DEFAULT_MINUTES, PASSES
 
 TRAIN = f"""
 Trains a model on text of your own and writes it as one file, for `lmac --model` and lmac.Codec. It begins as the
-model inside the package, unless another one (--from) or a size (--size) is asked for. The file holds the best state so
+default model, unless another one (--from) or a size (--size) is asked for. The file holds the best state so
 far from the first validation on; beside it are the curve as a picture and a checkpoint for --resume.
 Without --minutes and --steps the run ends after {PASSES} passes through the text or {DEFAULT_MINUTES:.0f} minutes, or when
 validation no longer improves.
@@ -46,7 +47,7 @@ def _sizes() -> str:
         [
             "sizes (--size); the time for a byte, in training and in compressing, goes by its multiply-adds:",
             *lines,
-            "  default  as the model inside the package",
+            f"  {', '.join(model_names())}: as the models inside the package",
         ]
     )
 
@@ -56,7 +57,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add("text", nargs="+", type=Path, metavar="TEXT", help="folders, text files (.gz, .xz, .bz2 too) or .tar archives")
     add("-o", "--output", type=Path, required=True, metavar="MODEL.onnx", help="the model file to write")
     add("--from", dest="origin", metavar="MODEL", help="begin as this model: a name or a path (default: default)")
-    add("--size", choices=(*SIZES, "default"), default=argparse.SUPPRESS, help="begin from nothing, with a model of this size; see below")
+    add("--size", choices=(*SIZES, *model_names()), default=argparse.SUPPRESS, help="begin from nothing, with a model of this size; see below")
     add("--minutes", type=float, default=argparse.SUPPRESS, help="length of the run")
     add("--messages", action="store_true", default=argparse.SUPPRESS, help="every line is a message that will be compressed on its own")
     add("--valid", nargs="+", type=Path, metavar="TEXT", help="held-out text (default: a tenth of the text, at most a MiB of each)")

@@ -90,7 +90,7 @@ def origin_of(options: argparse.Namespace, given: Mapping[str, Any]) -> str | No
 def architecture_of(given: Mapping[str, Any]) -> Architecture:
     """A named size with the differences that were given."""
     name = given.get("size", "large")
-    base = read(DEFAULT_MODEL)[1] if name == "default" else SIZES[name]
+    base = SIZES[name] if name in SIZES else read(name)[1]
     shape = {field: given[field] for field in Architecture.__dataclass_fields__ if field in given}
     if "contexts" in shape:
         shape["contexts"] = tuple(shape["contexts"])
