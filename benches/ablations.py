@@ -167,6 +167,9 @@ VARIANTS = {
     "float-first": Variant("nothing rounded in the first half of the run", patches={"train.Training": FloatFirst}),
     "table-rate-triple": Variant("three times the learning rate for the tables", settings={"table_rate": 9e-2}),
     "batch-12-table-rate-triple": Variant("both: half the batch, and three times the tables' learning rate", settings={"batch": 12, "table_rate": 9e-2}),
+    "float-batch-12-table-rate-triple": Variant(
+        "nothing rounded, half the batch, and three times the tables' learning rate", settings={"batch": 12, "table_rate": 9e-2}, patches=FLOAT
+    ),
     "table-rate-third": Variant("a third of the learning rate for the tables", settings={"table_rate": 1e-2}),
 }
 
