@@ -47,9 +47,9 @@ class Mixture:
         """
         lane = self.lanes[number]
         network = Network(frequencies)
-        hashes = lane.hashes()
-        self.slots.find_first(hashes)
         self.matches.look(lane)
+        hashes = lane.hashes(self.matches.promise())
+        self.slots.find_first(hashes)
         node = 1
         while node < 256:
             if 16 <= node < 32:
@@ -286,6 +286,15 @@ def is_of_a_word(c: int) -> bool:
     return c >= 128 or chr(c).isalnum()
 
 
+def shape(c: int) -> int:
+    """What kind of a symbol it is."""
+    if 48 <= c <= 57:
+        return 48
+    if 65 <= c <= 90:
+        return 65
+    return 97 if 97 <= c <= 122 or c >= 128 else c
+
+
 class Past:
     """What all lanes have in common: the content of the block, as far as it is known, and followers."""
 
@@ -317,8 +326,8 @@ class Lane:
         """The last n symbols as a number."""
         return int.from_bytes(self.past.content[max(self.position - n, self.begin) : self.position], "big")
 
-    def hashes(self) -> list[int]:
-        """The hashes of all contexts."""
+    def hashes(self, promise: int) -> list[int]:
+        """The hashes of all contexts; `promise` is that of the match."""
         s1 = self.last_symbol(1)
         column = self.position - self.line
         is_above = self.line_before + column < self.line
@@ -326,13 +335,14 @@ class Lane:
         above_record = self.last_symbol(self.record_len)
         follower = self.past.followers[self.last(2)]
         return [
-            *(hash_of(n, self.last(n)) for n in (1, 2, 3, 4, 6)),
+            *(hash_of(n, self.last(n)) for n in (1, 2, 3, 6)),
             hash_of(10, self.current << 8 ^ s1),
             hash_of(11, self.current << 8 ^ s1 ^ self.previous << 32),
-            hash_of(9, self.last(3) - s1),
+            hash_of(9, int.from_bytes(map(shape, self.last(8).to_bytes(8, "big")), "big")),
             hash_of(12, above_line << 8 ^ s1 ^ min(column, 255) << 16),
             hash_of(13, above_record << 8 ^ s1 ^ self.record_len << 16),
             hash_of(14, follower << 16 ^ self.last(2)),
+            hash_of(15, promise),
         ]
 
     def learn_symbol(self, c: int) -> None:
@@ -392,21 +402,25 @@ class Matches:
         self.expected: int | None = None
 
     def look(self, lane: Lane) -> None:
-        """Looks for a match, unless the lane has one, and for the symbol that it promises."""
+        """Looks for a match, unless the lane has a long one, and for the symbol that it promises."""
         for m, table in self.tables.items():
             if lane.position - lane.begin >= m:
                 index = hash_of(m, lane.last(m)) % self.size
                 entry = table.get(index)
                 table[index] = lane.position
-                if lane.match_length == 0 and entry is not None:
+                if lane.match_length < 32 and entry not in (None, lane.match_position):
                     agreeing = agreement(lane, entry)
-                    if agreeing >= m:
+                    if agreeing >= m and agreeing > lane.match_length:
                         lane.match_position, lane.match_length = entry, agreeing
         self.promised = None
         is_within = lane.match_position < len(lane.past.content)
-        if lane.match_length > 0 and is_within and lane.past.is_known[lane.match_position]:
+        if lane.match_position > 0 and is_within and lane.past.is_known[lane.match_position]:
             self.promised = lane.past.content[lane.match_position]
             self.length_class = class_of(lane.match_length)
+
+    def promise(self) -> int:
+        """The symbol that is promised and the class of the match; 0 if there is none."""
+        return 0 if self.promised is None else self.length_class << 9 ^ 256 ^ self.promised
 
     def predict(self, node: int) -> list[int]:
         """What the match says at a node."""
@@ -427,12 +441,10 @@ class Matches:
             self.chances[self.spoken_class].learn(int(bit == self.expected))
 
     def learn_symbol(self, lane: Lane, symbol: int) -> None:
-        """Follows the match of the lane, or drops it."""
-        if symbol == self.promised:
-            lane.match_length = min(lane.match_length + 1, 65535)
+        """Follows the match of the lane, and trusts it more or less."""
+        lane.match_length = min(lane.match_length + 1, 65535) if symbol == self.promised else lane.match_length // 2
+        if lane.match_position > 0:
             lane.match_position += 1
-        else:
-            lane.match_length = 0
 
 
 def agreement(lane: Lane, p: int) -> int:

@@ -125,6 +125,24 @@ fn without_the_network_a_decoder_asks_the_predictor_nothing() {
 }
 
 #[test]
+fn a_match_goes_on_behind_what_differs() {
+    // Twelve records of 2,000 bytes that differ in every twentieth byte.
+    let bytes = noise(2000 + 12 * 100);
+    let (record, differing) = bytes.split_at(2000);
+    let records = differing.chunks_exact(100).map(|differing| {
+        let mut record = record.to_vec();
+        for (byte, other) in record.iter_mut().step_by(20).zip(differing) {
+            *byte = *other;
+        }
+        record
+    });
+    let data: Vec<u8> = records.flatten().collect();
+    let (frame, _) = pack(&data, &Settings::default(), &mut ignorant()).unwrap();
+    let ideal = 2000 + 11 * 100;
+    assert!(frame.len() < ideal + 250, "{} of {ideal}", frame.len());
+}
+
+#[test]
 fn independent_symbols_are_coded_by_their_frequencies_alone() {
     for (len, letters) in [(5000, 2), (30_000, 20), (70_000, 64)] {
         let data: Vec<u8> = noise(len)

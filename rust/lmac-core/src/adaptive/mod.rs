@@ -287,7 +287,7 @@ impl Mixture {
     fn begin_symbol<'a>(&mut self, lane: usize, network: Network<'a>) -> Moment<'a> {
         let past = Past::of_lane(&self.content, &self.lanes, &self.positions, lane);
         self.matching.prefetch(&past);
-        self.hashed.begin_symbol(&past);
+        self.hashed.begin_symbol(0..contexts::PROMISED, &past);
         let previous = [past.back(1).into(), past.back(2).into()];
         let (lanes, positions) = (&self.lanes, &self.positions);
         // A match can run beyond the end of the content where lanes are not in step: with tokens.
@@ -296,6 +296,10 @@ impl Mixture {
             position < positions[lane]
         };
         self.matching.begin_symbol(&past, is_known);
+        let promised = self.matching.promised();
+        let past = Past { promised, ..past };
+        self.hashed
+            .begin_symbol(contexts::PROMISED..contexts::COUNT, &past);
         let sureness = network.sureness();
         self.hashed.find_buckets();
         let mut inputs = [0; INPUTS];

@@ -15,6 +15,8 @@ pub(super) struct Past<'a> {
     pub(super) lane: usize,
     /// The last eight symbols of the lane, the last one in the low byte; 0 before its beginning.
     pub(super) recent: u64,
+    /// What the match of the lane promises (`Matching::promised`); 0 before it was looked for.
+    pub(super) promised: u64,
 }
 
 impl<'a> Past<'a> {
@@ -42,6 +44,7 @@ impl<'a> Past<'a> {
             position,
             lane,
             recent,
+            promised: 0,
         }
     }
 

@@ -5,8 +5,9 @@
 mod column;
 mod indirect;
 mod order;
+mod promised;
 mod record;
-mod sparse;
+mod shape;
 mod word;
 
 use super::past::Past;
@@ -27,18 +28,21 @@ pub(super) const NAMES: [&str; 11] = [
     "order 1",
     "order 2",
     "order 3",
-    "order 4",
     "order 6",
     "word",
     "two words",
-    "sparse",
+    "shape",
     "column",
     "record",
     "indirect",
+    "promised",
 ];
 
 /// How many contexts there are.
 pub(super) const COUNT: usize = NAMES.len();
+
+/// Which one needs the match. It is the last: while the match is looked for, the memory of all others comes.
+pub(super) const PROMISED: usize = COUNT - 1;
 
 /// Every context, before it has seen anything.
 pub(super) fn all(lanes: usize) -> [Box<dyn Context>; COUNT] {
@@ -46,13 +50,13 @@ pub(super) fn all(lanes: usize) -> [Box<dyn Context>; COUNT] {
         Box::new(order::Order(1)),
         Box::new(order::Order(2)),
         Box::new(order::Order(3)),
-        Box::new(order::Order(4)),
         Box::new(order::Order(6)),
         Box::new(word::Word::new(lanes, 1)),
         Box::new(word::Word::new(lanes, 2)),
-        Box::new(sparse::Sparse(0xFF_FF00)),
+        Box::new(shape::Shape),
         Box::new(column::Column::new(lanes)),
         Box::new(record::Record::new(lanes)),
         Box::new(indirect::Indirect::new()),
+        Box::new(promised::Promised),
     ]
 }

@@ -2,6 +2,8 @@
 //!
 //! Format: docs/adaptive.md, "Slots".
 
+use std::ops::Range;
+
 use super::Node;
 use crate::adaptive::bit_history;
 use crate::adaptive::contexts::{self, Context};
@@ -75,11 +77,11 @@ impl Hashed {
             .map(|meanings| meanings.map(|meaning| (meaning >> 16) as u16))
     }
 
-    /// Looks up all contexts before a symbol.
+    /// Looks up some contexts before a symbol.
     #[inline(always)]
-    pub(in crate::adaptive) fn begin_symbol(&mut self, past: &Past<'_>) {
-        for (index, context) in self.contexts.iter_mut().enumerate() {
-            self.hashes[index] = context.hash(past);
+    pub(in crate::adaptive) fn begin_symbol(&mut self, contexts: Range<usize>, past: &Past<'_>) {
+        for index in contexts {
+            self.hashes[index] = self.contexts[index].hash(past);
             self.addresses[index] = self.slots.address(self.hashes[index]);
             self.slots.prefetch(self.addresses[index]);
         }

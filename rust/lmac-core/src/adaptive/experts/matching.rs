@@ -23,6 +23,9 @@ const MAX_ENTRIES: usize = 1 << 20;
 /// Symbols that must agree for a match, long ones tried first.
 const MIN_LENS: [u32; 2] = [8, 5];
 
+/// A match of this length is not given up for another. That is also how many symbols are compared.
+const LONG: u32 = 32;
+
 /// Lengths beyond this are not told apart.
 const MAX_LEN: u32 = 65_535;
 
@@ -34,12 +37,13 @@ pub(in crate::adaptive) fn prior(class: usize) -> u16 {
     (65_536 - 65_536 / (4 + 2 * class * class)) as u16
 }
 
-/// One lane's match.
+/// One lane's match. It goes on after a symbol that did not agree: in tables, logs and programs, what differs
+/// is often as long as what it stands for.
 #[derive(Clone, Copy, Default)]
 struct Match {
-    /// Where the expected symbol stands in the content.
+    /// Where the expected symbol stands in the content; 0: no match.
     position: usize,
-    /// How many symbols before it agree with the last ones; 0: no match.
+    /// How many symbols before it agree with the last ones, halved by each that did not agree.
     len: u32,
 }
 
@@ -95,7 +99,7 @@ impl Matching {
         self.look_up(past);
         let found = self.lanes[past.lane];
         (self.promised, self.expected, self.class) = (None, 0, 0);
-        if found.len > 0 && is_known(found.position) {
+        if found.position > 0 && is_known(found.position) {
             let promised = past.content[found.position];
             self.promised = Some(promised);
             self.expected = 256 | u32::from(promised);
@@ -109,19 +113,25 @@ impl Matching {
         self.class
     }
 
+    /// The symbol that the match promises, with a leading 1, and its class above; 0 if there is none.
+    #[inline(always)]
+    pub(in crate::adaptive) fn promised(&self) -> u64 {
+        u64::from(self.expected) | (self.class as u64) << 9
+    }
+
     /// Learns the symbol that the lane had.
     #[inline(always)]
     pub(in crate::adaptive) fn learn(&mut self, lane: usize, symbol: u8) {
         let found = &mut self.lanes[lane];
         if self.promised == Some(symbol) {
             found.len = (found.len + 1).min(MAX_LEN);
-            found.position += 1;
         } else {
-            found.len = 0;
+            found.len /= 2;
         }
+        found.position += usize::from(found.position > 0);
     }
 
-    /// Remembers where the lane is, and looks for a match if it has none.
+    /// Remembers where the lane is, and looks for a match that is longer than what it has.
     #[inline(always)]
     fn look_up(&mut self, past: &Past<'_>) {
         let found = &mut self.lanes[past.lane];
@@ -131,10 +141,10 @@ impl Matching {
             }
             let entry = entry_of(past, min_len, table.len());
             let candidate = std::mem::replace(&mut table[entry], past.position as u32 + 1) as usize;
-            if found.len == 0 && candidate > 0 {
-                let len = common_len(past, candidate - 1);
-                if len >= min_len {
-                    let position = candidate - 1;
+            let position = candidate.saturating_sub(1); // of which 0 has nothing before it that could agree
+            if found.len < LONG && position != found.position {
+                let len = common_len(past, position);
+                if len >= min_len && len > found.len {
                     *found = Match { position, len };
                 }
             }
@@ -168,9 +178,11 @@ fn entry_of(past: &Past<'_>, min_len: u32, entries: usize) -> usize {
     hash(min_len, past.last(min_len)) as usize & (entries - 1)
 }
 
-/// How many symbols before `candidate` agree with the last ones, up to 32.
+/// How many symbols before `candidate` agree with the last ones, up to `LONG`.
 fn common_len(past: &Past<'_>, candidate: usize) -> u32 {
-    let limit = 32.min(candidate).min(past.position - past.start);
+    let limit = (LONG as usize)
+        .min(candidate)
+        .min(past.position - past.start);
     (0..limit)
         .take_while(|&back| {
             past.content[candidate - 1 - back] == past.content[past.position - 1 - back]
