@@ -20,8 +20,8 @@ INITIAL_VALUES = Path(__file__).parents[1] / "rust/lmac-core/src/adaptive/initia
 
 CONTEXTS = 11
 INPUTS = 28  # the zeros among the 32 count for nothing, and their weights stay as they are
-GROUPS = ((16, 1), (8, 256), (1, 256), (1, 256), (12, 8))  # of each set, and the vectors of a group
-CLASSES = 16
+GROUPS = ((32, 1), (8, 256), (1, 256), (1, 256), (12, 8))  # of each set, and the vectors of a group
+CLASSES = 32
 BYTES_BEFORE = (0, 1, 2, 3, 5, 9)  # a token, of which the contexts of its end know
 
 
@@ -316,7 +316,7 @@ class Lane:
         self.record_len = 4
         self.distance = self.seen = 0
         self.occurrences: dict[int, int] = {}
-        self.match_position = self.match_length = 0
+        self.match_position = self.match_length = self.recovery = 0
 
     def last_symbol(self, n: int) -> int:
         """The symbol n positions before the next one; 0 before the beginning of the lane."""
@@ -382,11 +382,12 @@ class Lane:
 # Matches -----------------------------------------------------------------------------------------
 
 
-def class_of(length: int) -> int:
+def class_of(length: int, recovery: int) -> int:
     """The class of a match."""
+    recovering = 16 if recovery > 0 else 0
     if length < 16:
-        return length // 2 + 1
-    return 9 + sum(length >= least for least in (24, 32, 64, 128, 512, 2048))
+        return length // 2 + 1 + recovering
+    return 9 + sum(length >= least for least in (24, 32, 64, 128, 512, 2048)) + recovering
 
 
 class Matches:
@@ -411,12 +412,12 @@ class Matches:
                 if lane.match_length < 32 and entry not in (None, lane.match_position):
                     agreeing = agreement(lane, entry)
                     if agreeing >= m and agreeing > lane.match_length:
-                        lane.match_position, lane.match_length = entry, agreeing
+                        lane.match_position, lane.match_length, lane.recovery = entry, agreeing, 0
         self.promised = None
         is_within = lane.match_position < len(lane.past.content)
         if lane.match_position > 0 and is_within and lane.past.is_known[lane.match_position]:
             self.promised = lane.past.content[lane.match_position]
-            self.length_class = class_of(lane.match_length)
+            self.length_class = class_of(lane.match_length, lane.recovery)
 
     def promise(self) -> int:
         """The symbol that is promised and the class of the match; 0 if there is none."""
@@ -442,7 +443,12 @@ class Matches:
 
     def learn_symbol(self, lane: Lane, symbol: int) -> None:
         """Follows the match of the lane, and trusts it more or less."""
-        lane.match_length = min(lane.match_length + 1, 65535) if symbol == self.promised else lane.match_length // 2
+        if symbol == self.promised:
+            lane.match_length = min(lane.match_length + 1, 65535)
+            lane.recovery = max(lane.recovery - 1, 0)
+        else:
+            lane.match_length //= 2
+            lane.recovery = 8
         if lane.match_position > 0:
             lane.match_position += 1
 

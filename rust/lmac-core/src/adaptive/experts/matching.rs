@@ -29,12 +29,17 @@ const LONG: u32 = 32;
 /// Lengths beyond this are not told apart.
 const MAX_LEN: u32 = 65_535;
 
-/// Length classes.
-pub(in crate::adaptive) const CLASSES: usize = 16;
+/// How many symbols in a row must agree before a match is trusted as one that was never wrong.
+const RECOVERY: u8 = 8;
+
+/// Classes of the length, for matches that were right of late, and then for those that recover.
+pub(in crate::adaptive) const CLASSES: usize = 2 * LENGTH_CLASSES;
+const LENGTH_CLASSES: usize = 16;
 
 /// That a match is right, before anything is learned, in 2^-16.
 pub(in crate::adaptive) fn prior(class: usize) -> u16 {
-    (65_536 - 65_536 / (4 + 2 * class * class)) as u16
+    let length_class = class % LENGTH_CLASSES;
+    (65_536 - 65_536 / (4 + 2 * length_class * length_class)) as u16
 }
 
 /// One lane's match. It goes on after a symbol that did not agree: in tables, logs and programs, what differs
@@ -45,13 +50,32 @@ struct Match {
     position: usize,
     /// How many symbols before it agree with the last ones, halved by each that did not agree.
     len: u32,
+    /// How many symbols must agree until the last one that did not is forgotten.
+    recovery: u8,
+}
+
+impl Match {
+    #[inline(always)]
+    fn class(&self) -> usize {
+        let length_class = match self.len {
+            0..=15 => (self.len / 2) as usize + 1,
+            16..=23 => 9,
+            24..=31 => 10,
+            32..=63 => 11,
+            64..=127 => 12,
+            128..=511 => 13,
+            512..=2047 => 14,
+            _ => 15,
+        };
+        length_class + LENGTH_CLASSES * usize::from(self.recovery > 0)
+    }
 }
 
 pub(in crate::adaptive) struct Matching {
     lanes: Vec<Match>,
     /// By hash of the last symbols: where the next one stands, plus 1.
     tables: [Vec<u32>; MIN_LENS.len()],
-    /// By class of the length: that the expected bit is right.
+    /// By class of the match: that the expected bit is right.
     chances: [Chance; CLASSES],
     /// The symbol that the match promised before the first bit.
     promised: Option<u8>,
@@ -103,11 +127,11 @@ impl Matching {
             let promised = past.content[found.position];
             self.promised = Some(promised);
             self.expected = 256 | u32::from(promised);
-            self.class = class_of(found.len);
+            self.class = found.class();
         }
     }
 
-    /// Class of the match's length; 0 if there is none.
+    /// Class of the match; 0 if there is none.
     #[inline(always)]
     pub(in crate::adaptive) fn class(&self) -> usize {
         self.class
@@ -125,8 +149,10 @@ impl Matching {
         let found = &mut self.lanes[lane];
         if self.promised == Some(symbol) {
             found.len = (found.len + 1).min(MAX_LEN);
+            found.recovery = found.recovery.saturating_sub(1);
         } else {
             found.len /= 2;
+            found.recovery = RECOVERY;
         }
         found.position += usize::from(found.position > 0);
     }
@@ -145,7 +171,11 @@ impl Matching {
             if found.len < LONG && position != found.position {
                 let len = common_len(past, position);
                 if len >= min_len && len > found.len {
-                    *found = Match { position, len };
+                    *found = Match {
+                        position,
+                        len,
+                        recovery: 0,
+                    };
                 }
             }
         }
@@ -188,17 +218,4 @@ fn common_len(past: &Past<'_>, candidate: usize) -> u32 {
             past.content[candidate - 1 - back] == past.content[past.position - 1 - back]
         })
         .count() as u32
-}
-
-fn class_of(len: u32) -> usize {
-    match len {
-        0..=15 => (len / 2) as usize + 1,
-        16..=23 => 9,
-        24..=31 => 10,
-        32..=63 => 11,
-        64..=127 => 12,
-        128..=511 => 13,
-        512..=2047 => 14,
-        _ => 15,
-    }
 }
