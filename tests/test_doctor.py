@@ -10,6 +10,7 @@ from pathlib import Path
 import lmac
 import pytest
 from lmac import _core, cli, providers
+from lmac.model import read_model
 
 import fake_machine
 from conftest import needs_default_model
@@ -78,7 +79,7 @@ def test_an_emptied_package_is_a_problem(tmp_path: Path) -> None:
 def test_a_package_that_cannot_be_imported_is_reported_and_stops_nothing(package: str, tmp_path: Path) -> None:
     done = fake_machine.run(tmp_path, DOCTOR, blocked=(package,))
     assert done.stderr == ""
-    assert "\nSelf-test of the default model\n  native executor" in done.stdout
+    assert "\nSelf-test of the models inside the package\n  native executor" in done.stdout
     if package != "huggingface_hub":  # which is not needed, and only its version is shown
         assert done.returncode == 1
         assert f"No module named '{package}'" in done.stdout
@@ -138,3 +139,15 @@ def test_compressing_does_not_load_the_doctor(tmp_path: Path) -> None:
     loaded = fake_machine.run(tmp_path, code).stdout
     assert "lmac.cli" in loaded
     assert not any(f"lmac.{name}'" in loaded for name in ("doctor", "providers", "fingerprint", "hub"))
+
+
+@needs_default_model
+def test_every_model_of_the_package_is_tested(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def damaged(name: str | None) -> bytes:
+        return read_model(name)[: -1 if name == "fast" else None]
+
+    monkeypatch.setattr("lmac.doctor.read_model", damaged)
+    assert cli.main(["doctor"]) == 1
+    out = capsys.readouterr().out
+    assert "native executor    failed: fast\n" in out
+    assert "native executor, model fast: " in out.partition("\nProblems\n")[2]

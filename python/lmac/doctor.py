@@ -12,11 +12,12 @@ import os
 import platform
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import metadata
 
 from . import __version__, providers
 from ._core import Executor, LmacError, Model, cpu_features, instruction_sets
-from .model import read_model
+from .model import DEFAULT_MODEL, model_names, read_model
 
 HELP = "usage: lmac doctor\n\nShow what this machine has and what lmac uses of it. The exit status is 1 if something is broken."
 
@@ -58,7 +59,7 @@ class Doctor:
             "Versions": self._show_versions,
             "Hardware": self._show_hardware,
             "What runs a model, if no device is named": self._show_choices,
-            "Self-test of the default model": self._show_self_tests,
+            "Self-test of the models inside the package": self._show_self_tests,
         }
         for title, show in sections.items():
             print(title, flush=True)
@@ -124,17 +125,20 @@ class Doctor:
         return _show("  its fingerprint", _fingerprint())
 
     def _show_self_tests(self) -> None:
-        self._show_self_test("native executor", lambda: Executor(Model(read_model(None))))
+        self._show_self_test("native executor", lambda name: Executor(Model(read_model(name))))
         if self._has_runtime:
-            self._show_self_test("ONNX Runtime, CPU", lambda: _run_in_onnx_runtime("cpu"))
+            self._show_self_test("ONNX Runtime, CPU", lambda name: _run_in_onnx_runtime(name, "cpu"))
             if providers.why_not_cuda() is None:
-                self._show_self_test("ONNX Runtime, CUDA", lambda: _run_in_onnx_runtime("cuda"))
+                self._show_self_test("ONNX Runtime, CUDA", lambda name: _run_in_onnx_runtime(name, "cuda"))
 
-    def _show_self_test(self, label: str, test: Callable[[], object]) -> None:
-        failure = _failure(test)
-        _show(label, "passed" if failure is None else "failed")
-        if failure is not None:
-            self._problems.append(f"{label}: {failure}; if nothing else explains it, install lmac anew: {_REINSTALL}")
+    def _show_self_test(self, label: str, test: Callable[[str | None], object]) -> None:
+        """Shows whether ``test`` passes with every model."""
+        models = {name: name for name in model_names()} | {DEFAULT_MODEL: None}  # what a codec uses that is told no name, also where it is missing
+        failures = {name: _failure(partial(test, model)) for name, model in models.items()}
+        failures = {name: failure for name, failure in failures.items() if failure is not None}
+        _show(label, f"failed: {', '.join(failures)}" if failures else "passed")
+        for name, failure in failures.items():
+            self._problems.append(f"{label}, model {name}: {failure}; if nothing else explains it, install lmac anew: {_REINSTALL}")
 
     def _conclude(self) -> int:
         for title, lines in (("Advice", self._advice), ("Problems", self._problems)):
@@ -191,10 +195,10 @@ def _fingerprint() -> str:
         return f"not known: {error}"
 
 
-def _run_in_onnx_runtime(device: str) -> None:
+def _run_in_onnx_runtime(model: str | None, device: str) -> None:
     from .onnx_executor import OnnxExecutor
 
-    OnnxExecutor(read_model(None), device=device)
+    OnnxExecutor(read_model(model), device=device)
 
 
 if __name__ == "__main__":
