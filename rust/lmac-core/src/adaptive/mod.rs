@@ -290,7 +290,7 @@ impl Mixture {
         self.hashed.begin_symbol(0..contexts::PROMISED, &past);
         let previous = [past.back(1).into(), past.back(2).into()];
         let (lanes, positions) = (&self.lanes, &self.positions);
-        // A match can run beyond the end of the content where lanes are not in step: with tokens.
+        // A match that goes on can run beyond the end of the content, where there are several lanes.
         let is_known = |position| {
             let lane = lanes.lane_at(position).min(lanes.count() - 1);
             position < positions[lane]
