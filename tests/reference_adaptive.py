@@ -384,10 +384,8 @@ class Lane:
 
 def class_of(length: int, recovery: int) -> int:
     """The class of a match."""
-    recovering = 16 if recovery > 0 else 0
-    if length < 16:
-        return length // 2 + 1 + recovering
-    return 9 + sum(length >= least for least in (24, 32, 64, 128, 512, 2048)) + recovering
+    of_length = length // 2 + 1 if length < 16 else 9 + sum(length >= least for least in (24, 32, 64, 128, 512, 2048))
+    return of_length + (16 if recovery > 0 else 0)
 
 
 class Matches:

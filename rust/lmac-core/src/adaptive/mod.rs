@@ -3,7 +3,8 @@
 //! A language model knows the language and nothing of the file; simple statistics know the file
 //! and nothing else. Here the network's frequencies become, bit by bit, one expert among several
 //! that learn as they go: the symbols after a hashed context (`hashed.rs`; the contexts
-//! are in `contexts/`), the longest match (`matching.rs`), the mere frequency of symbols (`order_zero.rs`).
+//! are in `contexts/`), what followed where the last symbols occurred before (`matching.rs`), the
+//! mere frequency of symbols (`order_zero.rs`).
 //! A mixer that learns whom to believe (`mixer.rs`) makes one probability of what they say, and
 //! curves that learn how right it is correct it (`refinement.rs`). All of it is integer arithmetic,
 //! on tables made by integer arithmetic, and the same on every machine.

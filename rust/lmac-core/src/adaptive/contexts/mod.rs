@@ -1,6 +1,7 @@
 //! The hashed contexts: each file says what a context looks at, `CONTEXTS` which ones there are.
 //!
-//! To add one: write what it looks at, as a `Context`, and give it a line in `all`.
+//! To add one: write what it looks at, as a `Context`, and give it a line in `NAMES` and in `all`, above
+//! `promised`, which comes last (`PROMISED`).
 
 mod column;
 mod indirect;
