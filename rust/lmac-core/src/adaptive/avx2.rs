@@ -1,13 +1,12 @@
 //! The mixer's arithmetic in 256-bit vectors: eight inputs at a time.
 
 use std::arch::x86_64::{
-    __m256i, _mm_add_epi32, _mm_cvtsi128_si32, _mm_shuffle_epi32, _mm256_add_epi32,
-    _mm256_castsi256_si128, _mm256_extracti128_si256, _mm256_loadu_si256, _mm256_max_epi32,
-    _mm256_min_epi32, _mm256_mullo_epi32, _mm256_set1_epi32, _mm256_setzero_si256,
-    _mm256_srai_epi32, _mm256_storeu_si256,
+    __m256i, _mm256_add_epi32, _mm256_hadd_epi32, _mm256_loadu_si256, _mm256_max_epi32,
+    _mm256_min_epi32, _mm256_mullo_epi32, _mm256_permute2x128_si256, _mm256_set1_epi32,
+    _mm256_setzero_si256, _mm256_srai_epi32, _mm256_storeu_si256,
 };
 
-use super::mixer::{Arithmetic, WEIGHT_LIMIT};
+use super::mixer::{Arithmetic, OUTPUTS, WEIGHT_LIMIT};
 
 /// Elements of a vector.
 const WIDTH: usize = 8;
@@ -17,9 +16,12 @@ pub(super) struct Avx2;
 
 impl Arithmetic for Avx2 {
     #[inline(always)]
-    fn dot<const INPUTS: usize>(weights: &[i32; INPUTS], inputs: &[i32; INPUTS]) -> i32 {
+    fn dots<const INPUTS: usize, const SETS: usize>(
+        weights: [&[i32; INPUTS]; SETS],
+        inputs: &[i32; INPUTS],
+    ) -> [i32; OUTPUTS] {
         // SAFETY: the processor has AVX2, see `Avx2`.
-        unsafe { dot(weights, inputs) }
+        unsafe { dots(weights, inputs) }
     }
 
     #[inline(always)]
@@ -31,22 +33,29 @@ impl Arithmetic for Avx2 {
 
 #[inline]
 #[target_feature(enable = "avx2")]
-fn dot<const INPUTS: usize>(weights: &[i32; INPUTS], inputs: &[i32; INPUTS]) -> i32 {
-    const { assert!(INPUTS.is_multiple_of(WIDTH)) };
-    let (weights, _) = weights.as_chunks::<WIDTH>();
+fn dots<const INPUTS: usize, const SETS: usize>(
+    weights: [&[i32; INPUTS]; SETS],
+    inputs: &[i32; INPUTS],
+) -> [i32; OUTPUTS] {
+    const { assert!(INPUTS.is_multiple_of(WIDTH) && SETS <= OUTPUTS && OUTPUTS == WIDTH) };
+    let mut sums = [_mm256_setzero_si256(); OUTPUTS];
     let (inputs, _) = inputs.as_chunks::<WIDTH>();
-    let mut sums = _mm256_setzero_si256();
-    for (weights, inputs) in weights.iter().zip(inputs) {
-        let product = _mm256_mullo_epi32(_mm256_srai_epi32::<5>(load(weights)), load(inputs));
-        sums = _mm256_add_epi32(sums, product);
+    for (sums, weights) in sums.iter_mut().zip(weights) {
+        let (weights, _) = weights.as_chunks::<WIDTH>();
+        for (weights, inputs) in weights.iter().zip(inputs) {
+            let product = _mm256_mullo_epi32(_mm256_srai_epi32::<5>(load(weights)), load(inputs));
+            *sums = _mm256_add_epi32(*sums, product);
+        }
     }
-    let sums = _mm_add_epi32(
-        _mm256_castsi256_si128(sums),
-        _mm256_extracti128_si256::<1>(sums),
-    );
-    let sums = _mm_add_epi32(sums, _mm_shuffle_epi32::<0b1110>(sums));
-    let sums = _mm_add_epi32(sums, _mm_shuffle_epi32::<0b0001>(sums));
-    _mm_cvtsi128_si32(sums)
+    // Neighbours are added until each sum is in one element of either half.
+    let pairs: [_; 4] = std::array::from_fn(|i| _mm256_hadd_epi32(sums[2 * i], sums[2 * i + 1]));
+    let [first, second] =
+        std::array::from_fn(|i| _mm256_hadd_epi32(pairs[2 * i], pairs[2 * i + 1]));
+    let low = _mm256_permute2x128_si256::<0x20>(first, second);
+    let high = _mm256_permute2x128_si256::<0x31>(first, second);
+    let mut outputs = [0; OUTPUTS];
+    store(&mut outputs, _mm256_add_epi32(low, high));
+    outputs
 }
 
 #[inline]
@@ -65,8 +74,7 @@ fn train<const INPUTS: usize>(weights: &mut [i32; INPUTS], inputs: &[i32; INPUTS
         let change = _mm256_srai_epi32::<14>(_mm256_add_epi32(product, half));
         let moved = _mm256_add_epi32(load(weights), change);
         let clipped = _mm256_min_epi32(_mm256_max_epi32(moved, low), high);
-        // SAFETY: `weights` is a whole vector; the store needs no alignment.
-        unsafe { _mm256_storeu_si256(weights.as_mut_ptr().cast(), clipped) };
+        store(weights, clipped);
     }
 }
 
@@ -77,13 +85,20 @@ fn load(elements: &[i32; WIDTH]) -> __m256i {
     unsafe { _mm256_loadu_si256(elements.as_ptr().cast()) }
 }
 
+#[inline]
+#[target_feature(enable = "avx2")]
+fn store(elements: &mut [i32; WIDTH], vector: __m256i) {
+    // SAFETY: `elements` is a whole vector; the store needs no alignment.
+    unsafe { _mm256_storeu_si256(elements.as_mut_ptr().cast(), vector) };
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::Avx2;
     use crate::adaptive::logistic::STRETCH_LIMIT;
-    use crate::adaptive::mixer::{Arithmetic, Portable, WEIGHT_LIMIT};
+    use crate::adaptive::mixer::{Arithmetic, OUTPUTS, Portable, WEIGHT_LIMIT};
 
     /// The greatest step whose product with the greatest input, rounded, is below 2^31.
     const STEP_LIMIT: i32 = (i32::MAX - (1 << 13)) / STRETCH_LIMIT;
@@ -105,9 +120,17 @@ mod tests {
         if !std::arch::is_x86_feature_detected!("avx2") {
             return;
         }
+        let mut all = [weights; OUTPUTS - 1];
+        for (turn, weights) in all.iter_mut().enumerate() {
+            weights.rotate_left(turn);
+        }
         assert_eq!(
-            Avx2::dot(&weights, &inputs),
-            Portable::dot(&weights, &inputs)
+            Avx2::dots(all.each_ref(), &inputs),
+            Portable::dots(all.each_ref(), &inputs)
+        );
+        assert_eq!(
+            Avx2::dots([&weights], &inputs),
+            Portable::dots([&weights], &inputs)
         );
         let (mut fast, mut plain) = (weights, weights);
         Avx2::train(&mut fast, &inputs, step);

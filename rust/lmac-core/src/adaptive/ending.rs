@@ -8,7 +8,7 @@
 
 use super::chance::Chance;
 use super::logistic::{STRETCH_LIMIT, squash, stretch};
-use super::mixer::{Portable, WEIGHT_ONE, WeightSet};
+use super::mixer::{Layer, Portable, WEIGHT_ONE, WeightSet};
 use super::past::{Past, hash};
 
 /// How many bytes before the token each context has.
@@ -34,7 +34,7 @@ const CLASSES: usize = 8;
 pub(super) struct Endings {
     /// By hash of the context: that a token ends.
     chances: [Vec<Chance>; CONTEXTS],
-    weights: WeightSet<INPUTS>,
+    mixer: Layer<INPUTS, 1>,
     /// The question at hand: which chance each context has, and what all said.
     selected: [usize; CONTEXTS],
     inputs: [i32; INPUTS],
@@ -48,7 +48,7 @@ impl Endings {
         initial[CONSTANT] = 0;
         Self {
             chances: BYTES_BEFORE.map(|_| vec![Chance::new(1 << 15, 0); len]),
-            weights: WeightSet::new(vec![initial], CLASSES * (CONTEXTS + 1)),
+            mixer: Layer::new([WeightSet::new(vec![initial], CLASSES * (CONTEXTS + 1))]),
             selected: [0; CONTEXTS],
             inputs: [0; INPUTS],
         }
@@ -83,7 +83,7 @@ impl Endings {
         }
         let class = (says + STRETCH_LIMIT) as usize * CLASSES / (2 * STRETCH_LIMIT as usize + 1);
         let set = class * (CONTEXTS + 1) + known;
-        squash(self.weights.mix::<Portable>(set, &self.inputs)).clamp(1, 65_535)
+        squash(self.mixer.mix::<Portable>([set], &self.inputs)[0]).clamp(1, 65_535)
     }
 
     /// Learns the answer.
@@ -92,6 +92,6 @@ impl Endings {
         for (chances, &selected) in self.chances.iter_mut().zip(&self.selected) {
             chances[selected].update(bit, CHANCE_LIMIT);
         }
-        self.weights.update::<Portable>(&self.inputs, bit, RATE);
+        self.mixer.update::<Portable>(&self.inputs, bit, RATE);
     }
 }

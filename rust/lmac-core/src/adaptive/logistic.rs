@@ -17,20 +17,22 @@ const ONE: u128 = 1 << 62;
 /// `floor(2^62 * e^(-1/512))`
 const DECAY: u128 = 4_602_687_609_541_841_169;
 
-/// `squash` by its argument in steps of 4, from 0; each entry is the value in the middle.
-static SQUASH: [u16; STEPS / 4] = {
-    let mut table = [0; STEPS / 4];
+/// `squash` by its argument in steps of 4, from the most negative; each entry is the value in the middle.
+static SQUASH: [u16; STEPS / 2] = {
+    let mut table = [0; STEPS / 2];
     let mut odds = ONE; // e^(-x) at x = step / 512
     let mut step = 0;
     while step < STEPS {
         if step % 4 == 2 {
             let probability =
                 ((ONE << PROBABILITY_BITS) + u128::midpoint(ONE, odds)) / (ONE + odds);
-            table[step / 4] = if probability > 65_535 {
+            let probability = if probability > 65_535 {
                 65_535
             } else {
-                probability as u16
+                probability
             };
+            table[STEPS / 4 + step / 4] = probability as u16;
+            table[STEPS / 4 - 1 - step / 4] = ((1 << PROBABILITY_BITS) - probability) as u16;
         }
         odds = (odds * DECAY) >> 62;
         step += 1;
@@ -82,17 +84,27 @@ pub(super) fn rough_stretch(probability: u32) -> i32 {
 /// The probability of a stretched one; arguments beyond the limit are clipped.
 #[inline(always)]
 pub(super) const fn squash(x: i32) -> u32 {
-    let magnitude = if x.unsigned_abs() < STRETCH_LIMIT as u32 {
-        x.unsigned_abs()
+    let clipped = if x < -STRETCH_LIMIT {
+        -STRETCH_LIMIT
+    } else if x > STRETCH_LIMIT {
+        STRETCH_LIMIT
     } else {
-        STRETCH_LIMIT as u32
+        x
     };
-    let high = SQUASH[magnitude as usize / 4] as u32;
-    if x < 0 {
-        (1 << PROBABILITY_BITS) - high
-    } else {
-        high
-    }
+    SQUASH[squash_index(clipped)] as u32
+}
+
+/// The probabilities of several stretched ones within the limit.
+#[inline(always)]
+pub(super) fn squash_all<const LEN: usize>(all: &[i32; LEN]) -> [i32; LEN] {
+    let indices = all.map(squash_index);
+    indices.map(|index| SQUASH[index].into())
+}
+
+/// Steps of 4 are counted from zero in both directions.
+#[inline(always)]
+const fn squash_index(x: i32) -> usize {
+    ((x + (x >> 31) + STEPS as i32) >> 2) as usize
 }
 
 #[cfg(test)]

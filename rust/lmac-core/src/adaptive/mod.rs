@@ -45,7 +45,7 @@ use experts::network::{self, Network};
 pub(crate) use experts::order_zero::OrderZero;
 pub use initial::Initial;
 use logistic::squash;
-use mixer::{Arithmetic, Portable, WEIGHT_ONE, WeightSet};
+use mixer::{Arithmetic, Layer, OUTPUTS, Portable, WEIGHT_ONE, WeightSet};
 use node::Node;
 use past::{Past, hash};
 use refinement::Refinement;
@@ -82,9 +82,6 @@ const GROUPS: [usize; SETS] = {
     groups
 };
 
-/// The sets' outputs, padded.
-const OUTPUTS: usize = 8;
-
 /// The learning rate of the first layer, in 2^-16, falls from the first to the last.
 const FIRST_RATE: i32 = 1500;
 const LAST_RATE: i32 = 300;
@@ -110,8 +107,8 @@ pub struct Mixture {
     hashed: Hashed,
     matching: Matching,
     order_zero: OrderZero,
-    sets: [WeightSet<INPUTS>; SETS],
-    last_set: WeightSet<OUTPUTS>,
+    first_layer: Layer<INPUTS, SETS>,
+    last_layer: Layer<OUTPUTS, 1>,
     refinement: Refinement,
     /// The first layer's rate, with 16 more bits of fraction.
     rate: i32,
@@ -129,8 +126,9 @@ struct Moment<'a> {
     /// The two symbols before.
     previous: [usize; 2],
     node: Node,
+    /// The curve of the node, if the last bit is a 0, else the one before it.
+    curves: usize,
     inputs: [i32; INPUTS],
-    outputs: [i32; OUTPUTS],
 }
 
 impl Mixture {
@@ -154,10 +152,10 @@ impl Mixture {
             hashed: Hashed::new(content_len, lanes.count(), &initial.meanings),
             matching: Matching::new(content_len, lanes.count(), &initial.chances),
             order_zero: OrderZero::new(),
-            sets: std::array::from_fn(|set| {
+            first_layer: Layer::new(std::array::from_fn(|set| {
                 WeightSet::new(initial.weights[set].clone(), GROUP_VALUES[set])
-            }),
-            last_set: WeightSet::new(vec![last_initial], 256),
+            })),
+            last_layer: Layer::new([WeightSet::new(vec![last_initial], 256)]),
             refinement: Refinement::new(curves),
             rate: FIRST_RATE << 16,
             #[cfg(target_arch = "x86_64")]
@@ -196,7 +194,7 @@ impl Mixture {
     #[must_use]
     pub fn learned(&self) -> Initial {
         Initial {
-            weights: std::array::from_fn(|set| self.sets[set].group_means()),
+            weights: std::array::from_fn(|set| self.first_layer.sets()[set].group_means()),
             meanings: self.hashed.meanings(),
             chances: self.matching.chances(),
         }
@@ -310,8 +308,8 @@ impl Mixture {
             network,
             previous,
             node: Node::ROOT,
+            curves: self.curves(previous, Node::ROOT),
             inputs,
-            outputs: [0; OUTPUTS],
         }
     }
 
@@ -333,8 +331,9 @@ impl Mixture {
     fn predict<A: Arithmetic>(&mut self, moment: &mut Moment<'_>) -> u32 {
         let Moment { node, inputs, .. } = moment;
         let node = *node;
-        self.refinement
-            .prefetch(self.curve(moment.previous, node.child(0)));
+        let curve = moment.curves + (node.index as usize & 1);
+        moment.curves = self.curves(moment.previous, node.child(0));
+        self.refinement.prefetch(moment.curves);
         let of_contexts = inputs.first_chunk_mut().expect("contexts come first");
         let known = self.hashed.predict(node, of_contexts);
         inputs[MATCHING..NETWORK].copy_from_slice(&self.matching.predict(node));
@@ -350,11 +349,8 @@ impl Mixture {
             before,
             known * 8 + node.bits_left as usize - 1,
         ];
-        for (index, set) in self.sets.iter_mut().enumerate() {
-            moment.outputs[index] = set.mix::<A>(values[index], &moment.inputs);
-        }
-        let mixed = self.last_set.mix::<A>(node.index as usize, &moment.outputs);
-        let curve = self.curve(moment.previous, node);
+        let outputs = self.first_layer.mix::<A>(values, &moment.inputs);
+        let [mixed, ..] = *self.last_layer.mix::<A>([node.index as usize], outputs);
         let refined = self.refinement.refine(curve, mixed);
         ((squash(mixed) + refined) >> 1).clamp(1, 65_535)
     }
@@ -367,19 +363,18 @@ impl Mixture {
         self.order_zero.update(node, bit);
         let rate = (self.rate >> 16).max(LAST_RATE);
         self.rate -= self.rate >> RATE_DECAY;
-        for set in &mut self.sets {
-            set.update::<A>(&moment.inputs, bit, rate);
-        }
-        self.last_set.update::<A>(&moment.outputs, bit, OUTPUT_RATE);
+        self.first_layer.update::<A>(&moment.inputs, bit, rate);
+        let outputs = self.first_layer.outputs();
+        self.last_layer.update::<A>(outputs, bit, OUTPUT_RATE);
         self.refinement.update(bit);
     }
 
-    /// The curve of the two symbols before, at a node; those of siblings are neighbours.
+    /// The curves of the two symbols before, at a node and its sibling: this one and the next.
     #[inline(always)]
-    fn curve(&self, previous: [usize; 2], node: Node) -> usize {
+    fn curves(&self, previous: [usize; 2], node: Node) -> usize {
         let context = (previous[1] << 8 | previous[0]) as u64;
         let pair = hash(node.index >> 1, context) as usize;
-        (pair << 1 | node.index as usize & 1) & (self.refinement.curves() - 1)
+        (pair << 1) & (self.refinement.curves() - 1)
     }
 
     #[inline(always)]

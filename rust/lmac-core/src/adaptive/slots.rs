@@ -159,8 +159,9 @@ impl Slots {
         } else {
             other
         };
-        self.words[loser..loser + BUCKET_LEN].fill(0);
-        self.words[loser] = check;
+        let mut bucket = [0; BUCKET_LEN];
+        bucket[0] = check;
+        self.words[loser..loser + BUCKET_LEN].copy_from_slice(&bucket);
         loser
     }
 

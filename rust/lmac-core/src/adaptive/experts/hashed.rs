@@ -42,12 +42,10 @@ pub(in crate::adaptive) struct Hashed {
     hashes: [u32; CONTEXTS],
     addresses: [Address; CONTEXTS],
     buckets: [usize; CONTEXTS],
-    /// The cells of the node at hand; padded, as the next two, for vectors.
+    /// The cells of the node at hand; padded, as the next, for vectors.
     cells: [Cell; PADDED],
     /// What their histories mean.
     said: [u32; PADDED],
-    /// How far their probabilities will move.
-    rates: [u32; PADDED],
     /// By context: the probability of a 1 after each history, in 2^-32.
     meanings: [[u32; 256]; CONTEXTS],
 }
@@ -66,7 +64,6 @@ impl Hashed {
             buckets: [0; CONTEXTS],
             cells: [Cell::default(); PADDED],
             said: [0; PADDED],
-            rates: [0; PADDED],
             meanings: meanings.map(|meanings| meanings.map(|meaning| u32::from(meaning) << 16)),
         }
     }
@@ -127,32 +124,35 @@ impl Hashed {
     #[inline(always)]
     pub(in crate::adaptive) fn predict(&mut self, node: Node, inputs: &mut [i32; INPUTS]) -> usize {
         let place = node.in_nibble();
-        let mut known = 0;
+        for (cell, &bucket) in self.cells.iter_mut().zip(&self.buckets) {
+            *cell = self.slots.cell(bucket, place);
+        }
         let (inputs, _) = inputs.as_chunks_mut::<INPUTS_EACH>();
         for (index, inputs) in inputs.iter_mut().enumerate() {
-            let cell = self.slots.cell(self.buckets[index], place);
-            self.cells[index] = cell;
-            known += usize::from(cell.count() > 0);
+            let cell = self.cells[index];
             let meaning = self.meanings[index][cell.history() as usize];
             self.said[index] = meaning;
-            self.rates[index] = cell.rate();
             *inputs = [
                 rough_stretch(cell.probability()),
                 rough_stretch(meaning >> 16),
             ];
         }
-        known
+        self.cells
+            .iter()
+            .map(|cell| u32::from(cell.count() > 0))
+            .sum::<u32>() as usize
     }
 
     #[inline(always)]
     pub(in crate::adaptive) fn update(&mut self, node: Node, bit: u32) {
         // First what vectors can do, for all contexts at once.
         let mirror = bit.wrapping_neg();
+        let rates = self.cells.map(Cell::rate);
         let mut moved = [Cell::default(); PADDED];
         for (index, moved) in moved.iter_mut().enumerate() {
             let distance = self.said[index] ^ mirror;
             self.said[index] = (distance - (distance >> MEANING_SHIFT)) ^ mirror;
-            *moved = self.cells[index].moved(bit, self.rates[index]);
+            *moved = self.cells[index].moved(bit, rates[index]);
         }
         let place = node.in_nibble();
         for (index, moved) in moved[..CONTEXTS].iter().enumerate() {
