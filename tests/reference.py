@@ -379,17 +379,18 @@ class RangeDecoder:
 
     def normalize(self) -> None:
         """Takes bytes from the payload until the range is wide enough."""
-        while self.range < 2**56:
-            self.code = (self.code * 2**8 + self.next_byte()) % 2**64
-            self.range *= 2**8
+        if self.range < 2**40:
+            self.code = (self.code * 2**24 + self.next_bytes()) % 2**64
+            self.range *= 2**24
 
-    def next_byte(self) -> int:
-        """Returns the next byte of the payload, and zeros past its end."""
+    def next_bytes(self) -> int:
+        """Returns the number that the next three bytes of the payload spell; past its end they are zeros."""
         position = self.asked_for
-        self.asked_for += 1
-        require(self.asked_for <= len(self.payload) + 7, "a payload has a byte for all it needs")
-        return self.payload[position] if position < len(self.payload) else 0
+        self.asked_for += 3
+        require(self.asked_for - 8 < len(self.payload), "a payload has a byte for all it needs")
+        return int.from_bytes(self.payload[position : position + 3].ljust(3, b"\0"), "big")
 
     def finish(self) -> None:
         """Checks that the payload was used up."""
-        require(self.asked_for == len(self.payload) + 7, "a payload has no bytes left over")
+        last = next(last for last in (1, 2, 3) if self.range >= 2 ** (64 - 8 * last))
+        require(self.asked_for - 8 + last == len(self.payload), "a payload has no bytes left over")

@@ -74,7 +74,7 @@ fn range_coder(criterion: &mut Criterion) {
         });
     });
 
-    let frequencies = (0..ALPHABET_SIZE).map(|symbol| table.slot(symbol).frequency);
+    let frequencies = (0..ALPHABET_SIZE).map(|symbol| table.slot(symbol).frequency());
     let model = Model::from_nonzero_fixed_point_probabilities(frequencies, false).unwrap();
     let compressed = constriction_encode(&symbols, &model);
     group.bench_function("constriction_encode", |bencher| {

@@ -1,27 +1,26 @@
 //! The range coder: symbols to coded bytes and back, given each symbol's slot.
 //!
-//! An arithmetic coder (Martin 1979; Schindler's byte-wise normalisation) that narrows an interval
-//! `low .. low + range` to the slot of each symbol and writes the leading bytes of `low` as soon
-//! as they are out of reach of everything but a carry. The carry is added to the bytes already
-//! written: a run of `0xFF` becomes `0x00`, and the byte before it grows by one.
+//! An arithmetic coder (Martin 1979) that narrows an interval `low .. low + range` to the slot of each
+//! symbol. Whenever the range has become narrow, it writes the leading three bytes of `low`, which are
+//! out of reach of everything but a carry. The carry is added to the bytes already written: a run of
+//! `0xFF` becomes `0x00`, and the byte before it grows by one.
 //!
 //! It does not ask where probabilities come from: a slot is a part `start .. start + frequency` of
 //! `0 .. 2^24`, and `FrequencyTable` (frequency.rs) is where slots come from.
 //!
-//! **Why the range has 64 bits.** Slots are multiples of `range >> 24`, and the rounding down of
-//! that quotient is lost. Language models are often nearly certain, so the total must be large
-//! (2^24: a certain symbol costs 0.00002 bits), and a 32-bit range normalised byte by byte would
-//! leave `range >> 24` as small as 1. Measured over 20,000 symbols a table (tests/coding.rs,
-//! `a_32_bit_range_would_waste_what_the_64_bit_range_keeps`), the loss over the code length is
+//! **Why the range has 64 bits, and three bytes leave at once.** Slots are multiples of `range >> 24`,
+//! and the rounding down of that quotient is lost. Language models are often nearly certain, so the total
+//! must be large (2^24: a certain symbol costs 0.00002 bits), and a 32-bit range normalised byte by byte
+//! would leave `range >> 24` as small as 1. With 64 bits it is at least 2^16. Whether to normalise is a
+//! branch that the symbols decide: the more bytes at once, the more seldom it is mispredicted, and the
+//! narrower the range may become. Measured over 20,000 symbols a table (tests/coding.rs,
+//! `a_narrower_range_would_waste_what_this_one_keeps`), the loss over the code length is
 //!
-//! | table | 32-bit range | 64-bit range |
-//! |---|---|---|
-//! | flat, 8.00 bits a symbol | 0.0 % | 0.0 % |
-//! | geometric, 2.41 bits a symbol | 4.9 % | 0.000000001 % |
-//! | skewed, 0.13 bits a symbol | 17.1 % | 0.00000003 % |
-//!
-//! With 64 bits, normalised to at least 2^56, `range >> 24` is at least 2^32. The price is a
-//! payload that must be read 7 bytes past its end (as zeros); nothing is written for it.
+//! | table | 32 bits, a byte | 64 bits, a byte | 64 bits, three | 64 bits, four |
+//! |---|---|---|---|---|
+//! | flat, 8.00 bits a symbol | 0.0 % | 0.0 % | 0.0 % | 0.0 % |
+//! | geometric, 2.41 bits a symbol | 4.9 % | 0.000000001 % | 0.00003 % | 0.005 % |
+//! | skewed, 0.13 bits a symbol | 17.1 % | 0.00000003 % | 0.0006 % | 0.12 % |
 //!
 //! Format: docs/format.md, "Coded payload".
 
@@ -34,21 +33,47 @@ pub const TOTAL: u32 = 1 << TOTAL_BITS;
 /// The probability of a bit is in units of `2^-BIT_TOTAL_BITS`.
 const BIT_TOTAL_BITS: u32 = 16;
 
-/// The range is at least this after normalisation: the topmost byte of `low` is then settled but
+/// So many bits leave `low` at once.
+const WORD_BITS: u32 = 24;
+const WORD_BYTES: usize = WORD_BITS as usize / 8;
+
+/// The range is at least this after normalisation: the topmost word of `low` is then settled but
 /// for a carry.
-const MIN_RANGE: u64 = 1 << 56;
+const MIN_RANGE: u64 = 1 << (u64::BITS - WORD_BITS);
 
-/// How far past its end a payload is read, as zeros: the encoder writes one byte of the final
-/// `low`, the decoder holds eight.
-const MAX_BYTES_PAST_END: usize = 7;
+/// The bytes of `code`, with which a decoder begins.
+const HEAD_BYTES: usize = 8;
 
-/// The part `start .. start + frequency` of `0 .. TOTAL` that belongs to one symbol.
+/// The part `start .. start + frequency` of `0 .. TOTAL` that belongs to one symbol: never empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Slot {
+    pub(crate) start: u32,
+    pub(crate) frequency: u32,
+}
+
+impl Slot {
+    /// The slot of a symbol, when all smaller ones have `start` altogether.
+    ///
+    /// # Panics
+    ///
+    /// If the slot is empty or not inside `0 .. TOTAL`.
+    #[must_use]
+    pub const fn new(start: u32, frequency: u32) -> Self {
+        assert!(frequency >= 1 && start <= TOTAL && frequency <= TOTAL - start);
+        Self { start, frequency }
+    }
+
     /// The sum of the frequencies of all smaller symbols.
-    pub start: u32,
+    #[must_use]
+    pub const fn start(self) -> u32 {
+        self.start
+    }
+
     /// At least 1; `start + frequency` is at most `TOTAL`.
-    pub frequency: u32,
+    #[must_use]
+    pub const fn frequency(self) -> u32 {
+        self.frequency
+    }
 }
 
 /// Why a payload cannot be what an encoder wrote.
@@ -81,7 +106,7 @@ impl PayloadError {
 ///
 /// let mut encoder = RangeEncoder::new();
 /// for _ in 0..10 {
-///     encoder.encode(Slot { start: 1 << 23, frequency: 1 << 23 }); // one bit each
+///     encoder.encode(Slot::new(1 << 23, 1 << 23)); // one bit each
 /// }
 /// assert_eq!(encoder.finish(), [0xFF, 0xC0]);
 /// ```
@@ -113,13 +138,8 @@ impl RangeEncoder {
     }
 
     /// Appends the symbol that owns `slot`.
-    ///
-    /// # Panics
-    ///
-    /// If the slot is empty or not inside `0 .. TOTAL`.
     #[inline]
     pub fn encode(&mut self, slot: Slot) {
-        assert!(slot.frequency >= 1 && slot.start <= TOTAL && slot.frequency <= TOTAL - slot.start);
         let unit = self.range >> TOTAL_BITS;
         let (low, carry) = self.low.overflowing_add(unit * u64::from(slot.start));
         if carry {
@@ -148,33 +168,37 @@ impl RangeEncoder {
         self.normalize();
     }
 
-    /// The number of bytes written so far; `finish` adds one.
+    /// The number of bytes written so far; `finish` adds one to three.
     #[must_use]
     pub const fn written_len(&self) -> usize {
         self.output.len()
     }
 
-    /// Ends the payload: no byte if no symbol was encoded, else exactly one more.
+    /// Ends the payload: no byte if no symbol was encoded, else one to three more.
     #[must_use]
     pub fn finish(mut self) -> Vec<u8> {
         if self.range == u64::MAX {
             return self.output;
         }
-        // The only multiple of 2^56 that is certainly inside an interval at least that wide.
-        let (low, carry) = self.low.overflowing_add(MIN_RANGE - 1);
+        // So many bytes that one of the numbers with zeros behind them is certainly inside the interval.
+        let len = last_len(self.range);
+        let (low, carry) = self
+            .low
+            .overflowing_add((1 << (u64::BITS as usize - 8 * len)) - 1);
         if carry {
             self.propagate_carry();
         }
-        self.output.push((low >> 56) as u8);
+        self.output.extend_from_slice(&low.to_be_bytes()[..len]);
         self.output
     }
 
     #[inline]
     fn normalize(&mut self) {
-        while self.range < MIN_RANGE {
-            self.output.push((self.low >> 56) as u8);
-            self.low <<= 8;
-            self.range <<= 8;
+        if self.range < MIN_RANGE {
+            self.output
+                .extend_from_slice(&self.low.to_be_bytes()[..WORD_BYTES]);
+            self.low <<= WORD_BITS;
+            self.range <<= WORD_BITS;
         }
     }
 
@@ -189,6 +213,11 @@ impl RangeEncoder {
             }
         }
     }
+}
+
+/// How many bytes an encoder writes after its last symbol: the least `n` with `range >= 2^(64 - 8 * n)`.
+fn last_len(range: u64) -> usize {
+    (range.leading_zeros() + 1).div_ceil(8) as usize
 }
 
 /// Reads the symbols back, in two halves: `target` says where the code lies, the caller finds the
@@ -208,14 +237,14 @@ impl<'a> RangeDecoder<'a> {
     /// Begins to read `payload`.
     #[must_use]
     pub fn new(payload: &'a [u8]) -> Self {
-        let mut head = [0; 8];
+        let mut head = [0; HEAD_BYTES];
         let present_len = payload.len().min(head.len());
         head[..present_len].copy_from_slice(&payload[..present_len]);
         Self {
             code: u64::from_be_bytes(head),
             range: u64::MAX,
             payload,
-            position: head.len(),
+            position: HEAD_BYTES,
         }
     }
 
@@ -241,7 +270,7 @@ impl<'a> RangeDecoder<'a> {
     pub fn consume(&mut self, slot: Slot) -> Result<(), PayloadError> {
         let unit = self.range >> TOTAL_BITS;
         let offset = unit * u64::from(slot.start);
-        assert!(slot.frequency >= 1 && offset <= self.code);
+        assert!(offset <= self.code);
         self.code -= offset;
         self.range = unit * u64::from(slot.frequency);
         self.normalize()
@@ -271,7 +300,7 @@ impl<'a> RangeDecoder<'a> {
     /// symbols.
     #[must_use]
     pub const fn read_len(&self) -> usize {
-        self.position - (MAX_BYTES_PAST_END + 1) // what `code` holds was read ahead
+        self.position - HEAD_BYTES // what `code` holds was read ahead
     }
 
     /// Ends the reading.
@@ -280,11 +309,11 @@ impl<'a> RangeDecoder<'a> {
     ///
     /// `TooLong` (or `TooShort`) unless the symbols consumed are exactly those of the payload.
     pub fn finish(self) -> Result<(), PayloadError> {
-        let expected_position = match self.range {
-            u64::MAX => self.payload.len() + MAX_BYTES_PAST_END + 1, // no symbol: no byte
-            _ => self.payload.len() + MAX_BYTES_PAST_END,
+        let last_len = match self.range {
+            u64::MAX => 0, // no symbol: no byte
+            range => last_len(range),
         };
-        match self.position.cmp(&expected_position) {
+        match (self.read_len() + last_len).cmp(&self.payload.len()) {
             std::cmp::Ordering::Less => Err(PayloadError::TooLong),
             std::cmp::Ordering::Equal => Ok(()),
             std::cmp::Ordering::Greater => Err(PayloadError::TooShort),
@@ -293,21 +322,29 @@ impl<'a> RangeDecoder<'a> {
 
     #[inline]
     fn normalize(&mut self) -> Result<(), PayloadError> {
-        while self.range < MIN_RANGE {
-            self.code = (self.code << 8) | u64::from(self.next_byte()?);
-            self.range <<= 8;
+        if self.range < MIN_RANGE {
+            let word = match self.payload.get(self.position..) {
+                Some(&[first, second, third, ..]) => [first, second, third],
+                _ => self.last_word()?,
+            };
+            self.position += WORD_BYTES;
+            let [first, second, third] = word.map(u64::from);
+            self.code = self.code << WORD_BITS | first << 16 | second << 8 | third;
+            self.range <<= WORD_BITS;
         }
         Ok(())
     }
 
-    #[inline]
-    fn next_byte(&mut self) -> Result<u8, PayloadError> {
-        let byte = match self.payload.get(self.position) {
-            Some(&byte) => byte,
-            None if self.position < self.payload.len() + MAX_BYTES_PAST_END => 0,
-            None => return Err(PayloadError::TooShort),
-        };
-        self.position += 1;
-        Ok(byte)
+    /// The next word where not all of it is there: with zeros for what is missing.
+    #[cold]
+    fn last_word(&self) -> Result<[u8; WORD_BYTES], PayloadError> {
+        // After this word, the encoder wrote at least one byte.
+        if self.read_len() + WORD_BYTES >= self.payload.len() {
+            return Err(PayloadError::TooShort);
+        }
+        let mut word = [0; WORD_BYTES];
+        let left = self.payload.get(self.position..).unwrap_or_default();
+        word[..left.len()].copy_from_slice(left);
+        Ok(word)
     }
 }

@@ -54,7 +54,7 @@ const ALPHABET_SIZES: std::ops::RangeInclusive<usize> = 2..=1 << 20;
 ///
 /// let mut table = FrequencyTable::new(2);
 /// table.set_logits(&[16, 0]); // the first symbol is twice as likely (16/16 bit)
-/// assert_eq!(table.slot(1).frequency, (1 << 24) / 3);
+/// assert_eq!(table.slot(1).frequency(), (1 << 24) / 3);
 /// assert_eq!(table.symbol_at(0), (0, table.slot(0)));
 /// ```
 #[derive(Debug, Clone)]
