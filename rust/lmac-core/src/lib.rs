@@ -66,6 +66,7 @@ pub mod model;
 pub mod model_id;
 mod onnx;
 pub mod onnx_summary;
+mod pool;
 pub mod predictor;
 mod prefetch;
 pub mod progress;

@@ -44,6 +44,16 @@ pub trait Predictor: Send {
         self.fingerprint() == fingerprint
     }
 
+    /// Predictors of the same model with a thread each, that can work at the same time on parts that have nothing to do with
+    /// each other: as many as this one has threads, and at most `parts`; none if it cannot be divided, or has one thread.
+    ///
+    /// # Errors
+    ///
+    /// `Predictor` if they cannot be had.
+    fn divide(&self, _parts: usize) -> Result<Vec<Box<dyn Predictor>>> {
+        Ok(Vec::new())
+    }
+
     /// The content id of the model behind the predictions.
     fn model_id(&self) -> ModelId;
 

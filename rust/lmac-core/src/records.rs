@@ -3,7 +3,7 @@
 //! A predictor works best on a batch, and one short record is none. Here each record is a lane; all
 //! that lanes share is the time at which the predictor looks at them, so that a blob depends on its record
 //! alone. Records of about the same length go together, since a batch takes as many steps as its
-//! longest record.
+//! longest record. Batches have nothing to do with each other: every thread codes some of them by itself (pool.rs).
 //!
 //! In the form of a frame, blobs are those that `codec::compress` makes, byte for byte. The bare form leaves
 //! out all that can be agreed upon beforehand: docs/format.md, "The bare form".
@@ -15,15 +15,18 @@ use crate::error::{Error, Result};
 use crate::frame::{Cursor, FrameHeader, MAX_BLOCK_LEN, MODEL_ID_LEN, Mode, write_varint};
 use crate::frame_reader::FrameReader;
 use crate::lanes::Lanes;
+use crate::pool::Pool;
 use crate::predictor::Predictor;
 use crate::progress::{Progress, Report};
 
 /// The most records of a batch. A decoder learns one symbol of each at a time, and the predictor wants
-/// many rows; an encoder has rows enough in a few records, whose contexts and mixtures stay in the cache.
-const DECODER_BATCH: usize = 64;
-const ENCODER_BATCH: usize = 8;
+/// many rows; an encoder has rows enough in a few records. Every record has a mixture of its own, and those of
+/// more records leave the cache.
+const DECODER_BATCH: usize = 16;
+const ENCODER_BATCH: usize = 4;
 
-/// The most content of a batch of several records, in bytes; it bounds the memory of the mixtures.
+/// The most content of the batches under way, if they are of several records, in bytes; it bounds the memory of the
+/// mixtures.
 const MAX_BATCH_LEN: usize = 1 << 18;
 
 /// What a blob consists of.
@@ -64,20 +67,25 @@ pub fn compress_many(
     let mut blobs = vec![Vec::new(); records.len()];
     let mut done = 0;
     let can_batch = can_batch(predictor);
-    let (batched, single): (Vec<usize>, Vec<usize>) = (0..records.len()).partition(|&index| {
+    let (together, alone): (Vec<usize>, Vec<usize>) = (0..records.len()).partition(|&index| {
         let len = records[index].len();
         let is_batched = || can_batch && is_one_lane(len, &header, settings);
         len > 0 && (form == Form::Bare || is_batched())
     });
     let most = if can_batch { ENCODER_BATCH } else { 1 };
-    for batch in batches(batched, most, |index| records[index].len()) {
-        let contents: Vec<&[u8]> = batch.iter().map(|&index| records[index]).collect();
-        let payloads = match contents[..] {
-            [content] if !can_batch => vec![encode_alone(content, settings, predictor)?],
-            _ => batch::encode(&contents, settings.mode, predictor)?,
-        };
-        let report = report_of(&contents, &payloads).after(done);
-        for (&index, payload) in batch.iter().zip(payloads) {
+    let mut pool = Pool::new(predictor, together.len())?;
+    let batches = batches(together, most, pool.len(), |index| records[index].len());
+    let contents_of = |job: usize| -> Vec<&[u8]> {
+        let batch: &[usize] = &batches[job];
+        batch.iter().map(|&index| records[index]).collect()
+    };
+    let encode = |job: usize, predictor: &mut dyn Predictor| match contents_of(job)[..] {
+        [content] if !can_batch => Ok(vec![encode_alone(content, settings, predictor)?]),
+        ref contents => batch::encode(contents, settings.mode, predictor),
+    };
+    pool.for_each(batches.len(), encode, |job, payloads| {
+        let report = report_of(&contents_of(job), &payloads).after(done);
+        for (&index, payload) in batches[job].iter().zip(payloads) {
             let (record, blob) = (records[index], &mut blobs[index]);
             match form {
                 Form::Frame => {
@@ -92,9 +100,9 @@ pub fn compress_many(
             }
         }
         done = report.done;
-        report.tell(progress)?;
-    }
-    for index in single.into_iter().filter(|_| form == Form::Frame) {
+        report.tell(progress)
+    })?;
+    for index in alone.into_iter().filter(|_| form == Form::Frame) {
         let mut add = |report: Report| progress(report.after(done));
         blobs[index] = codec::compress(records[index], predictor, settings, &mut add)?;
         done += records[index].len() as u64;
@@ -209,26 +217,31 @@ fn decode_batches(
 ) -> Result<()> {
     let can_batch = can_batch(predictor);
     let most = if can_batch { DECODER_BATCH } else { 1 };
+    let mut pool = Pool::new(predictor, coded.len())?;
     let len = |at: usize| coded[at].1.content_len;
-    for batch in batches((0..coded.len()).collect(), most, len) {
-        let batch: Vec<&(usize, Block<'_>)> = batch.into_iter().map(|at| &coded[at]).collect();
-        let contents = match batch[..] {
-            [(index, block)] if !can_batch => {
-                let content = decode_alone(block.payload, block.content_len, block.mode, predictor);
-                vec![content.map_err(|error| error.in_record(*index))?]
-            }
-            _ => batch::decode(&batch, predictor)?,
-        };
+    let batches = batches((0..coded.len()).collect(), most, pool.len(), len);
+    let blocks_of = |job: usize| -> Vec<&(usize, Block<'_>)> {
+        let batch: &[usize] = &batches[job];
+        batch.iter().map(|&at| &coded[at]).collect()
+    };
+    let decode = |job: usize, predictor: &mut dyn Predictor| match blocks_of(job)[..] {
+        [(index, block)] if !can_batch => {
+            let content = decode_alone(block.payload, block.content_len, block.mode, predictor);
+            Ok(vec![content.map_err(|error| error.in_record(*index))?])
+        }
+        ref blocks => batch::decode(blocks, predictor),
+    };
+    pool.for_each(batches.len(), decode, |job, contents| {
+        let blocks = blocks_of(job);
         let content_len = contents.iter().map(Vec::len).sum();
-        let payload_len = batch.iter().map(|(_, block)| block.payload.len()).sum();
-        for (content, &&(index, _)) in contents.into_iter().zip(&batch) {
-            records[index] = content;
+        let payload_len = blocks.iter().map(|(_, block)| block.payload.len()).sum();
+        for (content, (index, _)) in contents.into_iter().zip(blocks) {
+            records[*index] = content;
         }
         let report = Report::of_pass(content_len, payload_len).after(*done);
         *done = report.done;
-        report.tell(progress)?;
-    }
-    Ok(())
+        report.tell(progress)
+    })
 }
 
 /// How much more content is wanted.
@@ -319,15 +332,23 @@ fn is_one_lane(content_len: usize, header: &FrameHeader, settings: &Settings) ->
     is_one_block && is_sure_of_network && header.lanes(content_len).count() == 1
 }
 
-/// Batches of indices whose lengths are alike: at least three quarters of the longest.
-fn batches(mut indices: Vec<usize>, most: usize, len: impl Fn(usize) -> usize) -> Vec<Vec<usize>> {
+/// Batches of indices whose lengths are alike, at least three quarters of the longest: at least `count` if there are
+/// as many indices.
+fn batches(
+    mut indices: Vec<usize>,
+    most: usize,
+    count: usize,
+    len: impl Fn(usize) -> usize,
+) -> Vec<Vec<usize>> {
+    let most = most.min(indices.len().div_ceil(count));
+    let max_len = MAX_BATCH_LEN / count;
     indices.sort_by_key(|&index| std::cmp::Reverse(len(index)));
     let mut batches: Vec<Vec<usize>> = Vec::new();
     for index in indices {
         match batches.last_mut() {
             Some(batch)
                 if batch.len() < most
-                    && len(batch[0]) * (batch.len() + 1) <= MAX_BATCH_LEN
+                    && len(batch[0]) * (batch.len() + 1) <= max_len
                     && len(index) * 4 >= len(batch[0]) * 3 =>
             {
                 batch.push(index);

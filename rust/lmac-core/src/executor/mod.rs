@@ -179,6 +179,19 @@ impl Predictor for Executor {
         self.model.id()
     }
 
+    fn divide(&self, parts: usize) -> Result<Vec<Box<dyn Predictor>>> {
+        let count = match self.team.threads().min(parts) {
+            0 | 1 => 0,
+            count => count,
+        };
+        let alone = |_| -> Result<Box<dyn Predictor>> {
+            let model = Arc::clone(&self.model);
+            let executor = Self::with_instruction_set(model, Some(1), self.instruction_set)?;
+            Ok(Box::new(executor))
+        };
+        (0..count).map(alone).collect()
+    }
+
     fn start(&mut self, lanes: usize) -> Result<()> {
         let architecture = self.model.architecture();
         let bytes = lanes.checked_mul(Lane::ring_bytes(architecture));
