@@ -57,7 +57,7 @@ class Report:
         """The share of the content that is done."""
     @property
     def pass_content_len(self) -> int:
-        """How much content of the block at hand was coded or restored so far, in the pass under way."""
+        """How much content of the block at hand, or of those that are coded at the same time, was coded or restored so far, in the pass under way."""
     @property
     def pass_payload_len(self) -> int:
         """How much payload was written for that, or read."""

@@ -7,12 +7,15 @@
 //!
 //! Format: docs/format.md.
 
+use std::collections::BTreeMap;
+
 use crate::block::{self, Coded, Place};
 use crate::error::{Error, Result};
 use crate::frame::{
     BlockHeader, Coding, Cursor, FrameHeader, MAX_BLOCK_LEN, Mode, Payload, abbreviate,
 };
-use crate::frame_reader::{FrameInfo, FrameReader, PAYLOAD};
+use crate::frame_reader::{Block, FrameInfo, FrameReader, PAYLOAD};
+use crate::pool::Pool;
 use crate::predictor::Predictor;
 use crate::progress::{Progress, Report};
 
@@ -114,21 +117,9 @@ pub fn compress(
     let header = settings.frame_header(predictor, content_size, single_block);
     let mut output = Vec::new();
     header.write(&mut output);
-    let mut done = 0;
-    for content in data.chunks(block_len) {
-        let mut block_progress = |report: Report| progress(report.after(done));
-        let output = &mut output;
-        let verify = settings.verify;
-        compress_block(
-            content,
-            &header,
-            verify,
-            predictor,
-            output,
-            &mut block_progress,
-        )?;
-        done += content.len() as u64;
-    }
+    let blocks: Vec<&[u8]> = data.chunks(block_len).collect();
+    let verify = settings.verify;
+    compress_blocks(&blocks, &header, verify, predictor, &mut output, progress)?;
     if data.is_empty() || !single_block {
         BlockHeader::write_end(&mut output);
     }
@@ -151,26 +142,139 @@ pub fn decompress(
     max_output: Option<u64>,
     progress: &mut Progress<'_>,
 ) -> Result<Vec<u8>> {
-    let mut output = Output {
-        content: Vec::new(),
+    let mut blocks = Vec::new();
+    let end = read_blocks(data, predictor, max_output, &mut blocks);
+    let mut content = Vec::new();
+    let restore = |content_of_block: Result<Vec<u8>>| {
+        content.extend(content_of_block?);
+        Ok(())
+    };
+    decompress_blocks(&blocks, predictor, progress, restore)?;
+    end.map(|()| content) // whose errors are behind those of all blocks before
+}
+
+/// Collects the blocks of all frames, with their payloads.
+fn read_blocks<'a>(
+    data: &'a [u8],
+    predictor: &dyn Predictor,
+    max_output: Option<u64>,
+    blocks: &mut Vec<(Block, &'a [u8])>,
+) -> Result<()> {
+    let mut room = Room {
+        content_len: 0,
         limit: max_output,
     };
     let mut cursor = Cursor::new(data);
     loop {
         let mut frame = FrameReader::start(&mut cursor)?;
         frame.header().check_predictor(predictor)?;
-        output.check_room(frame.header().content_size.unwrap_or(0))?;
+        room.check(frame.header().content_size.unwrap_or(0))?;
         while let Some(block) = frame.next_block(&mut cursor)? {
             let payload = cursor.take(block.payload_len(), PAYLOAD)?;
-            output.check_room(block.content_len() as u64)?;
-            let done = output.content.len() as u64;
-            let mut block_progress = |report: Report| progress(report.after(done));
-            let content = block.decompress(payload, predictor, &mut block_progress)?;
-            output.content.extend(content);
+            room.take(block.content_len() as u64)?;
+            blocks.push((block, payload));
         }
         if cursor.is_at_end() {
-            return Ok(output.content);
+            return Ok(());
         }
+    }
+}
+
+/// The most blocks that are coded at the same time. Each takes the memory of a mixture, and its content.
+const MAX_BLOCKS_AT_ONCE: usize = 16;
+
+/// How many blocks a predictor can code at the same time.
+#[must_use]
+pub fn blocks_at_once(predictor: &dyn Predictor) -> usize {
+    predictor.threads().min(MAX_BLOCKS_AT_ONCE)
+}
+
+/// Appends blocks of some contents, which must not be empty, to `output`, as many at the same time as there are threads for.
+///
+/// # Errors
+///
+/// As `compress_block`.
+pub(crate) fn compress_blocks(
+    contents: &[&[u8]],
+    frame: &FrameHeader,
+    verify: bool,
+    predictor: &mut dyn Predictor,
+    output: &mut Vec<u8>,
+    progress: &mut Progress<'_>,
+) -> Result<()> {
+    let most = blocks_at_once(predictor);
+    let mut pool = Pool::new(predictor, contents.len().min(most))?;
+    let mut blocks = InOrder::new(|block: Vec<u8>| {
+        output.extend(block);
+        Ok(())
+    });
+    let compress = |job: usize, predictor: &mut dyn Predictor, progress: &mut Progress<'_>| {
+        let mut block = Vec::new();
+        compress_block(
+            contents[job],
+            frame,
+            verify,
+            predictor,
+            &mut block,
+            progress,
+        )?;
+        Ok(block)
+    };
+    pool.for_each(contents.len(), progress, compress, |job, block| {
+        blocks.put(job, block)
+    })
+}
+
+/// Restores blocks, given with their payloads, as many at the same time as there are threads for; `finish` gets what became of
+/// each, in order.
+///
+/// # Errors
+///
+/// That of `finish`; `Predictor`, or `Interrupted` if `progress` asks to stop.
+pub fn decompress_blocks(
+    blocks: &[(Block, &[u8])],
+    predictor: &mut dyn Predictor,
+    progress: &mut Progress<'_>,
+    finish: impl FnMut(Result<Vec<u8>>) -> Result<()>,
+) -> Result<()> {
+    let most = blocks_at_once(predictor);
+    let mut pool = Pool::new(predictor, blocks.len().min(most))?;
+    let mut contents = InOrder::new(finish);
+    let decompress = |job: usize, predictor: &mut dyn Predictor, progress: &mut Progress<'_>| {
+        let (block, payload) = &blocks[job];
+        match block.decompress(payload, predictor, progress) {
+            Err(error @ (Error::Predictor(_) | Error::Interrupted)) => Err(error),
+            outcome => Ok(outcome),
+        }
+    };
+    pool.for_each(blocks.len(), progress, decompress, |job, content| {
+        contents.put(job, content)
+    })
+}
+
+/// Hands on what comes in any order, in order.
+struct InOrder<T, F> {
+    next: usize,
+    waiting: BTreeMap<usize, T>,
+    hand_on: F,
+}
+
+impl<T, F: FnMut(T) -> Result<()>> InOrder<T, F> {
+    const fn new(hand_on: F) -> Self {
+        Self {
+            next: 0,
+            waiting: BTreeMap::new(),
+            hand_on,
+        }
+    }
+
+    fn put(&mut self, index: usize, item: T) -> Result<()> {
+        self.waiting.insert(index, item);
+        while let Some(item) = self.waiting.remove(&self.next) {
+            self.next += 1;
+            (self.hand_on)(item)?;
+        }
+        Ok(())
     }
 }
 
@@ -287,22 +391,29 @@ pub fn decompress_block(
     Ok(content)
 }
 
-/// The content restored so far, and how much of it is wanted.
-struct Output {
-    content: Vec<u8>,
+/// How much content there is so far, and how much is wanted.
+struct Room {
+    content_len: u64,
     limit: Option<u64>,
 }
 
-impl Output {
+impl Room {
     /// Checks that `more_len` further bytes are within the limit.
-    fn check_room(&self, more_len: u64) -> Result<()> {
-        let total_len = (self.content.len() as u64).checked_add(more_len);
+    fn check(&self, more_len: u64) -> Result<()> {
+        let total_len = self.content_len.checked_add(more_len);
         match self.limit {
             Some(limit) if total_len.is_none_or(|total_len| total_len > limit) => {
                 Err(Error::OutputLimit { limit })
             }
             _ => Ok(()),
         }
+    }
+
+    /// Counts `more_len` further bytes, if they are within the limit.
+    fn take(&mut self, more_len: u64) -> Result<()> {
+        self.check(more_len)?;
+        self.content_len = self.content_len.saturating_add(more_len);
+        Ok(())
     }
 }
 

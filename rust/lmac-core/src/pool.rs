@@ -1,7 +1,8 @@
-//! `Pool`: a predictor for each of several threads, and jobs that they share.
+//! `Pool`: predictors that work at the same time, and the jobs that they share.
 //!
 //! Where work falls into parts that need nothing of each other, every thread does whole parts by itself, coding
-//! included, instead of meeting the others at every step of the predictor.
+//! included, instead of meeting the others at every step of the predictor. If there are fewer parts than threads, some threads
+//! work on each.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -9,19 +10,35 @@ use std::thread::{Builder, scope};
 
 use crate::error::{Error, Result};
 use crate::predictor::Predictor;
+use crate::progress::{Progress, Report};
 
 /// Predictors of the same model.
 pub(crate) struct Pool<'a> {
     /// Works on the caller's thread if there are no others.
     predictor: &'a mut dyn Predictor,
-    /// One for each thread, or none.
+    /// Two or more, or none.
     workers: Vec<Box<dyn Predictor>>,
 }
 
+/// What a worker has to say of a job.
+enum News<T> {
+    Report(Report),
+    Outcome(Result<T>),
+}
+
 impl<'a> Pool<'a> {
-    /// Divides a predictor among as many threads as it has, and no more than there are parts of the work.
+    /// Divides a predictor for so many parts of the work, as far as it has threads.
+    ///
+    /// # Errors
+    ///
+    /// `Predictor` if it cannot be divided.
     pub fn new(predictor: &'a mut dyn Predictor, parts: usize) -> Result<Self> {
-        let workers = predictor.divide(parts)?;
+        let threads = predictor.threads().min(parts);
+        let workers = if threads > 1 {
+            predictor.divide(threads)?
+        } else {
+            Vec::new()
+        };
         Ok(Self { predictor, workers })
     }
 
@@ -32,55 +49,109 @@ impl<'a> Pool<'a> {
 
     /// Does all `jobs`, beginning with the first; `finish` is told what came of each, on the caller's thread, in any order.
     ///
+    /// `progress` is told the sum of what all jobs report or, where they are done one after the other, what the one at hand does,
+    /// after what is done.
+    ///
     /// # Errors
     ///
-    /// That of the first job that failed, or of `finish`; no job is begun afterwards.
+    /// That of the first job that failed, itself or in `finish`, or `Interrupted` if `progress` asks to stop. No job is begun
+    /// afterwards, and later ones are interrupted.
     pub fn for_each<T: Send>(
         &mut self,
         jobs: usize,
-        work: impl Fn(usize, &mut dyn Predictor) -> Result<T> + Sync,
+        progress: &mut Progress<'_>,
+        work: impl Fn(usize, &mut dyn Predictor, &mut Progress<'_>) -> Result<T> + Sync,
         mut finish: impl FnMut(usize, T) -> Result<()>,
     ) -> Result<()> {
         if jobs < 2 || self.workers.is_empty() {
-            return (0..jobs).try_for_each(|job| finish(job, work(job, self.predictor)?));
+            let (mut before, mut done) = (0, 0);
+            return (0..jobs).try_for_each(|job| {
+                let mut report = |report: Report| {
+                    let report = report.after(before);
+                    done = report.done;
+                    progress(report)
+                };
+                let result = work(job, self.predictor, &mut report)?;
+                before = done;
+                finish(job, result)
+            });
         }
-        let (next, work) = (&AtomicUsize::new(0), &work);
-        let stop = || next.store(jobs, Ordering::Relaxed);
-        let (sender, results) = mpsc::channel();
+        let mut total = Total::new(jobs);
+        let (next, end, work) = (&AtomicUsize::new(0), &AtomicUsize::new(jobs), &work);
+        let (sender, all_news) = mpsc::channel();
         scope(|scope| {
             for worker in &mut self.workers {
                 let sender = sender.clone();
-                let take_jobs = move || {
+                let do_jobs = move || {
                     loop {
                         let job = next.fetch_add(1, Ordering::Relaxed);
-                        if job >= jobs || sender.send((job, work(job, worker.as_mut()))).is_err() {
+                        let is_wanted = || job < end.load(Ordering::Relaxed);
+                        if !is_wanted() {
                             return;
                         }
+                        let tell = |news| sender.send((job, news)).is_ok() && is_wanted();
+                        let mut report = |report| tell(News::Report(report));
+                        let outcome = work(job, worker.as_mut(), &mut report);
+                        tell(News::Outcome(outcome));
                     }
                 };
-                let started = Builder::new().spawn_scoped(scope, take_jobs);
+                let started = Builder::new().spawn_scoped(scope, do_jobs);
                 started.map_err(|error| {
-                    stop();
+                    end.store(0, Ordering::Relaxed);
                     Error::Predictor(format!("cannot start a thread: {error}"))
                 })?;
             }
             drop(sender);
-            // Jobs are begun in order, so that all before the first one that failed are known in the end.
             let mut failed: Option<(usize, Error)> = None;
-            for (job, result) in results {
-                let outcome = match (result, &failed) {
-                    (Ok(_), Some(_)) => continue,
-                    (Ok(result), None) => finish(job, result),
-                    (Err(error), _) => Err(error),
-                };
-                if let Err(error) = outcome {
-                    stop();
-                    if failed.as_ref().is_none_or(|&(first, _)| job < first) {
-                        failed = Some((job, error));
+            for (job, news) in all_news {
+                let is_going_on = failed.is_none();
+                let failure = match news {
+                    News::Report(report) if is_going_on => {
+                        let told = total.with(job, report).tell(progress);
+                        told.map_err(|error| (0, error))
                     }
+                    News::Outcome(Ok(result)) if is_going_on => {
+                        finish(job, result).map_err(|error| (job, error))
+                    }
+                    News::Outcome(Err(error)) => Err((job, error)),
+                    News::Report(_) | News::Outcome(Ok(_)) => Ok(()),
+                };
+                // Jobs are begun in order, and those before one that failed go on: in the end the first of all is known.
+                if let Err((job, error)) = failure
+                    && failed.as_ref().is_none_or(|&(first, _)| job < first)
+                {
+                    end.fetch_min(job, Ordering::Relaxed);
+                    failed = Some((job, error));
                 }
             }
             failed.map_or(Ok(()), |(_, error)| Err(error))
         })
+    }
+}
+
+/// The sum of the last reports of all jobs.
+struct Total {
+    reports: Vec<Report>,
+    sum: Report,
+}
+
+impl Total {
+    fn new(jobs: usize) -> Self {
+        Self {
+            reports: vec![Report::default(); jobs],
+            sum: Report::default(),
+        }
+    }
+
+    /// The sum after another report of a job.
+    fn with(&mut self, job: usize, report: Report) -> Report {
+        let before = std::mem::replace(&mut self.reports[job], report);
+        let replace = |sum: &mut u64, before: u64, now: u64| *sum = *sum - before + now;
+        replace(&mut self.sum.done, before.done, report.done);
+        let (from, to) = (before.pass_content_len, report.pass_content_len);
+        replace(&mut self.sum.pass_content_len, from, to);
+        let (from, to) = (before.pass_payload_len, report.pass_payload_len);
+        replace(&mut self.sum.pass_payload_len, from, to);
+        self.sum
     }
 }

@@ -44,13 +44,18 @@ pub trait Predictor: Send {
         self.fingerprint() == fingerprint
     }
 
-    /// Predictors of the same model with a thread each, that can work at the same time on parts that have nothing to do with
-    /// each other: as many as this one has threads, and at most `parts`; none if it cannot be divided, or has one thread.
+    /// How many threads it works on, if it can be divided among them; else 1.
+    fn threads(&self) -> usize {
+        1
+    }
+
+    /// Predictors of the same model, which can work at the same time on parts that have nothing to do with each other, and share
+    /// as many threads as this one has. `count` is at most `threads`.
     ///
     /// # Errors
     ///
     /// `Predictor` if they cannot be had.
-    fn divide(&self, _parts: usize) -> Result<Vec<Box<dyn Predictor>>> {
+    fn divide(&self, _count: usize) -> Result<Vec<Box<dyn Predictor>>> {
         Ok(Vec::new())
     }
 

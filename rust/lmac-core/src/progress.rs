@@ -15,11 +15,12 @@ pub type Progress<'a> = dyn FnMut(Report) -> bool + 'a;
 const REPORT_LEN: usize = 128;
 
 /// How far the work is, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct Report {
     /// The share of the content that is done, all passes considered.
     pub done: u64,
-    /// How much content of the block at hand the pass under way has coded or restored.
+    /// How much content of the block at hand the pass under way has coded or restored; of all blocks of a call, if they are coded
+    /// at the same time.
     pub pass_content_len: u64,
     /// How much payload it has written for that, or read.
     pub pass_payload_len: u64,

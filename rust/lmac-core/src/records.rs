@@ -65,7 +65,6 @@ pub fn compress_many(
     }
     let header = settings.frame_header(predictor, None, true);
     let mut blobs = vec![Vec::new(); records.len()];
-    let mut done = 0;
     let can_batch = can_batch(predictor);
     let (together, alone): (Vec<usize>, Vec<usize>) = (0..records.len()).partition(|&index| {
         let len = records[index].len();
@@ -79,12 +78,16 @@ pub fn compress_many(
         let batch: &[usize] = &batches[job];
         batch.iter().map(|&index| records[index]).collect()
     };
-    let encode = |job: usize, predictor: &mut dyn Predictor| match contents_of(job)[..] {
-        [content] if !can_batch => Ok(vec![encode_alone(content, settings, predictor)?]),
-        ref contents => batch::encode(contents, settings.mode, predictor),
+    let encode = |job, predictor: &mut dyn Predictor, progress: &mut Progress<'_>| {
+        let contents = contents_of(job);
+        let payloads = match contents[..] {
+            [content] if !can_batch => vec![encode_alone(content, settings, predictor)?],
+            _ => batch::encode(&contents, settings.mode, predictor)?,
+        };
+        report_of(&contents, &payloads).tell(progress)?;
+        Ok(payloads)
     };
-    pool.for_each(batches.len(), encode, |job, payloads| {
-        let report = report_of(&contents_of(job), &payloads).after(done);
+    pool.for_each(batches.len(), progress, encode, |job, payloads| {
         for (&index, payload) in batches[job].iter().zip(payloads) {
             let (record, blob) = (records[index], &mut blobs[index]);
             match form {
@@ -99,9 +102,13 @@ pub fn compress_many(
                 }
             }
         }
-        done = report.done;
-        report.tell(progress)
+        Ok(())
     })?;
+    let mut done = batches
+        .iter()
+        .flatten()
+        .map(|&index| records[index].len() as u64)
+        .sum();
     for index in alone.into_iter().filter(|_| form == Form::Frame) {
         let mut add = |report: Report| progress(report.after(done));
         blobs[index] = codec::compress(records[index], predictor, settings, &mut add)?;
@@ -196,7 +203,11 @@ pub fn decompress_many(
         }
     }
     let mut done = records.iter().map(|record| record.len() as u64).sum();
-    decode_batches(&coded, predictor, &mut records, &mut done, progress)?;
+    decode_batches(&coded, predictor, &mut records, done, progress)?;
+    done += coded
+        .iter()
+        .map(|(_, block)| block.content_len as u64)
+        .sum::<u64>();
     for index in whole {
         let mut add = |report: Report| progress(report.after(done));
         let content = codec::decompress(blobs[index], predictor, room.left, &mut add);
@@ -207,12 +218,12 @@ pub fn decompress_many(
     Ok(records)
 }
 
-/// Decodes blocks to their places in `records`, many at once if the predictor allows it; `done` counts their content.
+/// Decodes blocks to their places in `records`, many at once if the predictor allows it; `done` is how much content there was before.
 fn decode_batches(
     coded: &[(usize, Block<'_>)],
     predictor: &mut dyn Predictor,
     records: &mut [Vec<u8>],
-    done: &mut u64,
+    done: u64,
     progress: &mut Progress<'_>,
 ) -> Result<()> {
     let can_batch = can_batch(predictor);
@@ -224,23 +235,26 @@ fn decode_batches(
         let batch: &[usize] = &batches[job];
         batch.iter().map(|&at| &coded[at]).collect()
     };
-    let decode = |job: usize, predictor: &mut dyn Predictor| match blocks_of(job)[..] {
-        [(index, block)] if !can_batch => {
-            let content = decode_alone(block.payload, block.content_len, block.mode, predictor);
-            Ok(vec![content.map_err(|error| error.in_record(*index))?])
-        }
-        ref blocks => batch::decode(blocks, predictor),
-    };
-    pool.for_each(batches.len(), decode, |job, contents| {
+    let decode = |job, predictor: &mut dyn Predictor, progress: &mut Progress<'_>| {
         let blocks = blocks_of(job);
+        let contents = match blocks[..] {
+            [(index, block)] if !can_batch => {
+                let content = decode_alone(block.payload, block.content_len, block.mode, predictor);
+                vec![content.map_err(|error| error.in_record(*index))?]
+            }
+            _ => batch::decode(&blocks, predictor)?,
+        };
         let content_len = contents.iter().map(Vec::len).sum();
         let payload_len = blocks.iter().map(|(_, block)| block.payload.len()).sum();
-        for (content, (index, _)) in contents.into_iter().zip(blocks) {
+        Report::of_pass(content_len, payload_len).tell(progress)?;
+        Ok(contents)
+    };
+    let mut after = |report: Report| progress(report.after(done));
+    pool.for_each(batches.len(), &mut after, decode, |job, contents| {
+        for (content, (index, _)) in contents.into_iter().zip(blocks_of(job)) {
             records[*index] = content;
         }
-        let report = Report::of_pass(content_len, payload_len).after(*done);
-        *done = report.done;
-        report.tell(progress)
+        Ok(())
     })
 }
 

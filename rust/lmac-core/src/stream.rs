@@ -1,6 +1,6 @@
 //! `Compressor` and `Decompressor`: `compress` and `decompress` of codec.rs, a piece at a time.
 //!
-//! A compressor holds at most one block of content. It decides about the header of a frame when
+//! A compressor holds at most one block of content; of a piece that makes several, all are coded at the same time. It decides about the header of a frame when
 //! the first block is complete: content that turns out to fit one block becomes the same
 //! single-block frame that codec.rs writes. A decompressor holds at most one block of content and
 //! the input that it was given and could not use yet. The names and the meaning of `Flush` are those of
@@ -9,7 +9,9 @@
 //! The predictor is an argument of every call, not a field: one serves many streams in turn, since
 //! every block begins with empty contexts.
 
-use crate::codec::{Settings, compress_block};
+use std::iter;
+
+use crate::codec::{Settings, compress_blocks};
 use crate::error::{Error, Result};
 use crate::frame::{BlockHeader, Cursor, FrameHeader};
 use crate::frame_reader::{Block, FrameReader};
@@ -118,19 +120,20 @@ impl Compressor {
     ) -> Result<Vec<u8>> {
         self.check_pledge(data.len())?;
         let mut output = Vec::new();
-        loop {
-            let room = self.settings.block_len() - self.content.len();
-            let (now, later) = data.split_at(data.len().min(room));
-            self.content.extend_from_slice(now);
-            data = later;
-            if data.is_empty() {
-                break; // a full block waits: it may be the only one of its frame
-            }
-            self.write_block(false, predictor, &mut output, progress)?;
+        let block_len = self.settings.block_len();
+        // A last block that is full waits: it may be the only one of its frame.
+        let full_blocks = (self.content.len() + data.len()).saturating_sub(1) / block_len;
+        if full_blocks > 0 {
+            let (first, rest) = data.split_at(block_len - self.content.len());
+            let (others, rest) = rest.split_at((full_blocks - 1) * block_len);
+            self.content.extend_from_slice(first);
+            self.write_blocks(others, false, predictor, &mut output, progress)?;
+            data = rest;
         }
+        self.content.extend_from_slice(data);
         match flush {
             Flush::Block if !self.content.is_empty() => {
-                self.write_block(false, predictor, &mut output, progress)?;
+                self.write_blocks(&[], false, predictor, &mut output, progress)?;
             }
             Flush::Continue | Flush::Block => {}
             Flush::Frame => self.finish(predictor, &mut output, progress)?,
@@ -159,7 +162,7 @@ impl Compressor {
         }
         let single_block = self.header.is_none();
         if !self.content.is_empty() {
-            self.write_block(single_block, predictor, output, progress)?;
+            self.write_blocks(&[], single_block, predictor, output, progress)?;
         }
         if actual == 0 {
             self.begin_frame(true, predictor, output);
@@ -188,8 +191,10 @@ impl Compressor {
         })
     }
 
-    fn write_block(
+    /// Writes the block at hand, and others that follow it.
+    fn write_blocks(
         &mut self,
+        others: &[u8],
         single_block: bool,
         predictor: &mut dyn Predictor,
         output: &mut Vec<u8>,
@@ -198,17 +203,20 @@ impl Compressor {
         let header = self.begin_frame(single_block, predictor, output).clone();
         let done = self.compressed_len;
         let mut block_progress = |report: Report| progress(report.after(done));
-        let content = &self.content;
+        let others_of_len = others.chunks(self.settings.block_len());
+        let blocks: Vec<&[u8]> = iter::once(self.content.as_slice())
+            .chain(others_of_len)
+            .collect();
         let verify = self.settings.verify;
-        compress_block(
-            content,
+        compress_blocks(
+            &blocks,
             &header,
             verify,
             predictor,
             output,
             &mut block_progress,
         )?;
-        self.compressed_len += self.content.len() as u64;
+        self.compressed_len += (self.content.len() + others.len()) as u64;
         self.content.clear();
         Ok(())
     }

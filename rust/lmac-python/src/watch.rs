@@ -40,7 +40,7 @@ impl Failure {
 pub struct Report {
     /// The share of the content that is done.
     done: u64,
-    /// How much content of the block at hand was coded or restored so far, in the pass under way.
+    /// How much content of the block at hand, or of those that are coded at the same time, was coded or restored so far, in the pass under way.
     pass_content_len: u64,
     /// How much payload was written for that, or read.
     pass_payload_len: u64,

@@ -179,17 +179,18 @@ impl Predictor for Executor {
         self.model.id()
     }
 
-    fn divide(&self, parts: usize) -> Result<Vec<Box<dyn Predictor>>> {
-        let count = match self.team.threads().min(parts) {
-            0 | 1 => 0,
-            count => count,
-        };
-        let alone = |_| -> Result<Box<dyn Predictor>> {
+    fn threads(&self) -> usize {
+        self.team.threads()
+    }
+
+    fn divide(&self, count: usize) -> Result<Vec<Box<dyn Predictor>>> {
+        let threads = Some(self.team.threads() / count);
+        let part = |_| -> Result<Box<dyn Predictor>> {
             let model = Arc::clone(&self.model);
-            let executor = Self::with_instruction_set(model, Some(1), self.instruction_set)?;
+            let executor = Self::with_instruction_set(model, threads, self.instruction_set)?;
             Ok(Box::new(executor))
         };
-        (0..count).map(alone).collect()
+        (0..count).map(part).collect()
     }
 
     fn start(&mut self, lanes: usize) -> Result<()> {
