@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -42,6 +43,8 @@ def main(arguments: Sequence[str]) -> None:
         *onnxruntime_table(),
         "",
         *records_table(Path(arguments[0]) if arguments else None),
+        "",
+        *blocks_table(),
         "",
         *start_table(),
     ]
@@ -148,6 +151,33 @@ def records_table(messages: Path | None) -> list[str]:
         "|---|---|",
         f"| compress | {compress:.1f} |",
         f"| decompress | {decompress:.1f} |",
+    ]
+
+
+def blocks_table() -> list[str]:
+    """Content of four blocks on one thread and on two."""
+    rng = np.random.default_rng(1)
+    words = [b"request", b"from", b"failed", b"user", b"after", b"retry", b"the", b"connection", b"was", b"closed"]
+    content = b" ".join(rng.choice(words, 16_000))
+    codecs = [lmac.Codec(threads=threads, block_len=len(content) // 4 + 1) for threads in (1, 2)]
+    frame = codecs[0].compress(content)
+
+    def compress(codec: lmac.Codec) -> int:
+        codec.compress(content)
+        return len(content)
+
+    def decompress(codec: lmac.Codec) -> int:
+        return len(codec.decompress(frame))
+
+    def speed_up(work: Callable[[lmac.Codec], int]) -> float:
+        alone, both = (rate(partial(work, codec)) for codec in codecs)
+        return both / alone
+
+    return [
+        "| 4 blocks | two threads over one |",
+        "|---|---|",
+        f"| compress | {speed_up(compress):.2f}x |",
+        f"| decompress | {speed_up(decompress):.2f}x |",
     ]
 
 

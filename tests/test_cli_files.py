@@ -17,6 +17,7 @@ from pathlib import Path
 
 import lmac
 import pytest
+from lmac import operations
 from lmac.files import Source
 from lmac.operations import compress
 from lmac.progress import Progress
@@ -95,6 +96,20 @@ def test_a_file_that_changes_meanwhile_is_kept_and_its_frame_is_not(source: Path
 
 
 # Interruptions
+
+
+def test_a_signal_stops_all_threads(source: Path, tiny_text: bytes) -> None:
+    source.write_bytes(tiny_text * 2000)
+    frame = source.with_name("text.lmac")
+    with subprocess.Popen([*LMAC, "-T", "3", "--block-len", "1000000", source], stderr=subprocess.PIPE) as process:
+        wait_for_temporary(source.parent)
+        process.send_signal(signal.SIGINT)
+        began = time.monotonic()
+        _, stderr = process.communicate(timeout=20)
+    assert time.monotonic() - began < 5
+    assert (process.returncode, stderr) == (130, b"lmac: interrupted\n")
+    assert not frame.exists()
+    assert names(source.parent) == ["text"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -242,6 +257,27 @@ def test_recover_writes_the_intact_blocks_and_names_the_others(blocks: Path, sou
     assert rest.read_bytes() == content[:1000] + content[2000:]
 
 
+@pytest.mark.parametrize("block_len", [100, 999, 1300])
+def test_any_number_of_threads_does_the_same(source: Path, tiny_text: bytes, block_len: int) -> None:
+    frame = run("-T", 1, "--block-len", block_len, "-c", source).stdout
+    damaged = bytearray(frame)
+    for at in range(len(frame) // 5, len(frame), len(frame) // 3):
+        damaged[at] ^= 1
+    spoilt = source.with_name("spoilt.lmac")
+    spoilt.write_bytes(damaged)
+    restored = run("-T", 1, "-dc", "--recover", spoilt)
+    assert restored.returncode == 2
+    partly = run("-T", 1, "-dc", spoilt)
+    for threads in (2, 3, 8):
+        assert run("-T", threads, "--block-len", block_len, "-c", source).stdout == frame
+        assert run("-T", threads, "--block-len", block_len, stdin=tiny_text).stdout == run("-T", 1, "--block-len", block_len, stdin=tiny_text).stdout
+        (whole := source.with_name("whole.lmac")).write_bytes(frame + frame)
+        assert run("-T", threads, "-dc", whole).stdout == 2 * tiny_text
+        for arguments, expected in ((["--recover"], restored), ([], partly)):
+            done = run("-T", threads, "-dc", *arguments, spoilt)
+            assert (done.returncode, done.stdout, done.stderr) == (expected.returncode, expected.stdout, expected.stderr)
+
+
 def test_recover_gives_what_comes_before_a_truncation(blocks: Path, source: Path) -> None:
     content = source.read_bytes()
     for lost, expected_len in ((1, 2500), (100, 2000), (505, 2000), (510, 1000)):
@@ -383,7 +419,9 @@ def test_bits_per_byte_are_shown_while_the_first_block_is_compressed(source: Pat
         assert 0.75 < float(bits_per_byte) / float(total[1]) < 1.25  # the text is about the same everywhere
 
 
-def test_the_block_under_way_is_added_to_those_before(source: Path, tiny_text: bytes, tiny_model: bytes) -> None:
+def test_the_block_under_way_is_added_to_those_before(source: Path, tiny_text: bytes, tiny_model: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(operations, "READ_LEN", 700)
+
     class Line(Progress):
         def __init__(self) -> None:
             self.shown: list[tuple[int, int, int]] = []
@@ -394,7 +432,7 @@ def test_the_block_under_way_is_added_to_those_before(source: Path, tiny_text: b
     line, output = Line(), io.BytesIO()
     codec = lmac.Codec(tiny_model, adaptive=False, threads=1, block_len=1000)
     with Source(source) as opened:
-        assert compress(opened, output, codec, line, read_len=700) == (3000, len(output.getvalue()))
+        assert compress(opened, output, codec, line) == (3000, len(output.getvalue()))
     assert codec.decompress(output.getvalue()) == tiny_text
     assert {1000, 2000} <= {done for done, coded, _ in line.shown if done == coded}
     for _, coded, compressed in line.shown:

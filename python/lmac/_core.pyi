@@ -178,6 +178,8 @@ class Compressor:
     @property
     def compressed_len(self) -> int:
         """How much content of the frame that has begun is in complete blocks, in bytes."""
+    def piece_len(self, predictor: Predictor) -> int:
+        """How much content makes as many blocks as ``predictor`` codes at the same time, in bytes."""
     def compress(
         self,
         data: ReadableBuffer,
@@ -229,6 +231,17 @@ class FrameReader:
         """What the headers read so far say."""
     def copy(self) -> FrameReader:
         """A reader that goes on from here by itself."""
+
+def blocks_at_once(predictor: Predictor) -> int:
+    """How many blocks a predictor codes at the same time."""
+
+def decompress_blocks(
+    blocks: list[tuple[Block, bytes]],
+    predictor: Predictor,
+    *,
+    progress: Callable[[Report], object] | None = None,
+) -> list[bytes | CorruptedDataError]:
+    """Restores blocks, given with their payloads, as many at the same time as there are threads for; a damaged one is its error."""
 
 @final
 class Block:

@@ -58,6 +58,11 @@ class BlockWalk:
         return self._source.position
 
     @property
+    def frame_start(self) -> int:
+        """Where the frame of the block that the walk stands at begins in the file."""
+        return self._place.frame_start
+
+    @property
     def content_offset(self) -> int:
         """Where the content of the next block begins."""
         return self._place.content_offset

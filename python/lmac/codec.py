@@ -51,13 +51,13 @@ class Codec:
             ``None`` compresses with ``"default"``, and decompresses what any model inside the package has compressed.
         device: ``"cpu"``, ``"cuda"``, or ``"auto"`` for the best choice of the executor.
         threads: How many the executor may use; ``None`` for one per core. With an exact model the result does not
-            depend on it.
+            depend on it, and blocks and records are coded at the same time.
         executor: ``"native"``, ``"onnx"`` (ONNX Runtime), or ``"auto"``: native except on a GPU. All write the
             same bytes. Only ONNX Runtime runs models that are not exact.
         adaptive: Mix the model with experts that learn from the content, and leave out the model where it does
             not help: better, and slower than the model alone by a few microseconds a byte.
         block_len: Bytes per independent block; ``None`` for 2^24 in adaptive mode, 2^20 otherwise. Shorter blocks
-            compress less, and make reading in the middle of a file cheaper: a read restores whole blocks.
+            compress less, occupy more threads, and make reading in the middle of a file cheaper: a read restores whole blocks.
         lane_len: Bytes per lane, the segments of a block that advance together: longer lanes compress better,
             more lanes run faster. ``None`` for the rule of the mode (docs/format.md); with a language model that is not
             exact, 2^16, in blocks of 2^20.
@@ -222,6 +222,21 @@ class Codec:
             CorruptedDataError: It was damaged or cut short.
         """
         return self.restore(lambda predictor: block.decompress(payload, predictor, progress=done_bytes(progress)))
+
+    @property
+    def blocks_at_once(self) -> int:
+        """How many blocks ``decompress_blocks`` restores at the same time."""
+        return _core.blocks_at_once(self._predictor)
+
+    def decompress_blocks(
+        self, blocks: list[tuple[_core.Block, bytes]], *, progress: Callable[[int], object] | None = None
+    ) -> list[bytes | _core.CorruptedDataError]:
+        """The contents of blocks of one frame, given with their payloads; in the place of one that is damaged is the error.
+
+        Raises:
+            ModelMismatchError: Another model compressed them.
+        """
+        return self.restore(lambda predictor: _core.decompress_blocks(blocks, predictor, progress=done_bytes(progress)))
 
     def restore(self, decompress: Callable[[Predictor], T]) -> T:
         """Calls ``decompress`` with the predictor; if another model compressed the frame, and none was named, with those inside the package.

@@ -1,6 +1,6 @@
 """``Command``: what the command line asks for, done to one file after the other.
 
-It compresses, restores, tests, lists or recovers, in bounded memory: content passes through one block at a
+It compresses, restores, tests, lists or recovers, in bounded memory: content passes through a few blocks at a
 time. Every failure of one file becomes one line on standard error, and the next file has its turn.
 """
 
@@ -22,10 +22,6 @@ from .progress import Progress
 
 SUFFIX = ".lmac"
 STDIN = "-"
-
-#: How much is read at once, unless blocks are shorter: a call then completes one block at most, and the progress line
-#: adds it to those before.
-READ_LEN = 1 << 18
 
 #: Exit codes, as gzip's: all is well; something failed; what could be done was done, but bytes were lost before.
 OK, ERROR, WARNING = 0, 1, 2
@@ -198,8 +194,7 @@ class Command:
         is_shown = wants_progress and not self._options.quiet and not to_terminal
         if not self._reads_frames:
             with Progress(name, source.size, is_shown) as progress:
-                read_len = min(READ_LEN, self._options.block_len or READ_LEN)
-                sizes = compress(source, sink, self._codec, progress, read_len)
+                sizes = compress(source, sink, self._codec, progress)
             self._report(name, *sizes)
             return False
         with Progress(name, self._content_len(source) if is_shown else None, is_shown) as progress:

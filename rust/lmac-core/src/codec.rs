@@ -142,41 +142,68 @@ pub fn decompress(
     max_output: Option<u64>,
     progress: &mut Progress<'_>,
 ) -> Result<Vec<u8>> {
-    let mut blocks = Vec::new();
-    let end = read_blocks(data, predictor, max_output, &mut blocks);
-    let mut content = Vec::new();
-    let restore = |content_of_block: Result<Vec<u8>>| {
-        content.extend(content_of_block?);
-        Ok(())
+    let mut reader = Reader {
+        cursor: Cursor::new(data),
+        frame: None,
+        room: Room {
+            content_len: 0,
+            limit: max_output,
+        },
     };
-    decompress_blocks(&blocks, predictor, progress, restore)?;
-    end.map(|()| content) // whose errors are behind those of all blocks before
+    let mut content = Vec::new();
+    loop {
+        let mut blocks = Vec::new();
+        let is_end = reader.read_blocks(predictor, &mut blocks);
+        let done = content.len() as u64;
+        let mut after = |report: Report| progress(report.after(done));
+        decompress_blocks(&blocks, predictor, &mut after, |of_block| {
+            content.extend(of_block?);
+            Ok(())
+        })?;
+        // An error of the reader is behind those of all blocks before.
+        if is_end? {
+            return Ok(content);
+        }
+    }
 }
 
-/// Collects the blocks of all frames, with their payloads.
-fn read_blocks<'a>(
-    data: &'a [u8],
-    predictor: &dyn Predictor,
-    max_output: Option<u64>,
-    blocks: &mut Vec<(Block, &'a [u8])>,
-) -> Result<()> {
-    let mut room = Room {
-        content_len: 0,
-        limit: max_output,
-    };
-    let mut cursor = Cursor::new(data);
-    loop {
-        let mut frame = FrameReader::start(&mut cursor)?;
-        frame.header().check_predictor(predictor)?;
-        room.check(frame.header().content_size.unwrap_or(0))?;
-        while let Some(block) = frame.next_block(&mut cursor)? {
-            let payload = cursor.take(block.payload_len(), PAYLOAD)?;
-            room.take(block.content_len() as u64)?;
-            blocks.push((block, payload));
+/// How many blocks are looked at before they are restored: enough for all threads, few enough for the memory, since a block can be
+/// shorter than what is known of it.
+const BLOCKS_READ: usize = 256;
+
+/// Frames in a row, and how far they were read.
+struct Reader<'a> {
+    cursor: Cursor<'a>,
+    frame: Option<FrameReader>,
+    room: Room,
+}
+
+impl<'a> Reader<'a> {
+    /// Appends the next blocks, with their payloads; returns whether there are no more.
+    fn read_blocks(
+        &mut self,
+        predictor: &dyn Predictor,
+        blocks: &mut Vec<(Block, &'a [u8])>,
+    ) -> Result<bool> {
+        while blocks.len() < BLOCKS_READ {
+            let Some(frame) = &mut self.frame else {
+                let frame = FrameReader::start(&mut self.cursor)?;
+                frame.header().check_predictor(predictor)?;
+                self.room.check(frame.header().content_size.unwrap_or(0))?;
+                self.frame = Some(frame);
+                continue;
+            };
+            if let Some(block) = frame.next_block(&mut self.cursor)? {
+                let payload = self.cursor.take(block.payload_len(), PAYLOAD)?;
+                self.room.take(block.content_len() as u64)?;
+                blocks.push((block, payload));
+            } else if self.cursor.is_at_end() {
+                return Ok(true);
+            } else {
+                self.frame = None;
+            }
         }
-        if cursor.is_at_end() {
-            return Ok(());
-        }
+        Ok(false)
     }
 }
 
@@ -225,12 +252,12 @@ pub(crate) fn compress_blocks(
     })
 }
 
-/// Restores blocks, given with their payloads, as many at the same time as there are threads for; `finish` gets what became of
-/// each, in order.
+/// Restores blocks, given with their payloads, as many at the same time as there are threads for; `finish` gets the content of
+/// each, in order, or that it is damaged or cut short.
 ///
 /// # Errors
 ///
-/// That of `finish`; `Predictor`, or `Interrupted` if `progress` asks to stop.
+/// That of `finish`; `ModelMismatch`, `Predictor`, or `Interrupted` if `progress` asks to stop.
 pub fn decompress_blocks(
     blocks: &[(Block, &[u8])],
     predictor: &mut dyn Predictor,
@@ -243,8 +270,10 @@ pub fn decompress_blocks(
     let decompress = |job: usize, predictor: &mut dyn Predictor, progress: &mut Progress<'_>| {
         let (block, payload) = &blocks[job];
         match block.decompress(payload, predictor, progress) {
-            Err(error @ (Error::Predictor(_) | Error::Interrupted)) => Err(error),
-            outcome => Ok(outcome),
+            outcome @ (Ok(_) | Err(Error::CorruptedBlock { .. } | Error::Truncated(_))) => {
+                Ok(outcome)
+            }
+            Err(error) => Err(error),
         }
     };
     pool.for_each(blocks.len(), progress, decompress, |job, content| {

@@ -1,7 +1,7 @@
 //! `Compressor` and `Decompressor`: `compress` and `decompress` of codec.rs, a piece at a time.
 //!
-//! A compressor holds at most one block of content; of a piece that makes several, all are coded at the same time. It decides about the header of a frame when
-//! the first block is complete: content that turns out to fit one block becomes the same
+//! A compressor holds at most one block of content; of a piece that makes several, all are coded at the same time. It
+//! decides about the header of a frame when the first block is complete: content that turns out to fit one block becomes the same
 //! single-block frame that codec.rs writes. A decompressor holds at most one block of content and
 //! the input that it was given and could not use yet. The names and the meaning of `Flush` are those of
 //! zstd's streams.
@@ -11,7 +11,7 @@
 
 use std::iter;
 
-use crate::codec::{Settings, compress_blocks};
+use crate::codec::{Settings, blocks_at_once, compress_blocks};
 use crate::error::{Error, Result};
 use crate::frame::{BlockHeader, Cursor, FrameHeader};
 use crate::frame_reader::{Block, FrameReader};
@@ -113,65 +113,53 @@ impl Compressor {
 
     fn take(
         &mut self,
-        mut data: &[u8],
+        data: &[u8],
         flush: Flush,
         predictor: &mut dyn Predictor,
         progress: &mut Progress<'_>,
     ) -> Result<Vec<u8>> {
-        self.check_pledge(data.len())?;
+        let (block_len, len) = (self.settings.block_len(), self.content.len() + data.len());
+        self.check_pledge(len, flush)?;
+        let blocks = match flush {
+            Flush::Continue => len.saturating_sub(1) / block_len, // the last may be the only one of its frame
+            Flush::Block | Flush::Frame => len.div_ceil(block_len),
+        };
+        let single_block = flush == Flush::Frame && self.header.is_none() && blocks <= 1;
         let mut output = Vec::new();
-        let block_len = self.settings.block_len();
-        // A last block that is full waits: it may be the only one of its frame.
-        let full_blocks = (self.content.len() + data.len()).saturating_sub(1) / block_len;
-        if full_blocks > 0 {
-            let (first, rest) = data.split_at(block_len - self.content.len());
-            let (others, rest) = rest.split_at((full_blocks - 1) * block_len);
-            self.content.extend_from_slice(first);
-            self.write_blocks(others, false, predictor, &mut output, progress)?;
-            data = rest;
+        let now_len = (blocks * block_len).saturating_sub(self.content.len());
+        let (now, later) = data.split_at(now_len.min(data.len()));
+        if blocks > 0 {
+            self.write_blocks(now, single_block, predictor, &mut output, progress)?;
         }
-        self.content.extend_from_slice(data);
-        match flush {
-            Flush::Block if !self.content.is_empty() => {
-                self.write_blocks(&[], false, predictor, &mut output, progress)?;
-            }
-            Flush::Continue | Flush::Block => {}
-            Flush::Frame => self.finish(predictor, &mut output, progress)?,
+        self.content.extend_from_slice(later);
+        if flush == Flush::Frame {
+            self.end_frame(single_block, predictor, &mut output);
         }
         Ok(output)
     }
 
-    fn check_pledge(&self, more_len: usize) -> Result<()> {
-        let actual = self.compressed_len + (self.content.len() + more_len) as u64;
+    /// `len` is that of the content which is not compressed yet.
+    fn check_pledge(&self, len: usize, flush: Flush) -> Result<()> {
+        let actual = self.compressed_len + len as u64;
         match self.pledged {
             Some(pledged) if actual > pledged => Err(Error::PledgeExceeded { pledged, actual }),
+            Some(pledged) if actual < pledged && flush == Flush::Frame => {
+                Err(Error::PledgeMissed { pledged, actual })
+            }
             _ => Ok(()),
         }
     }
 
-    /// Writes what is left and the end of the frame.
-    fn finish(
-        &mut self,
-        predictor: &mut dyn Predictor,
-        output: &mut Vec<u8>,
-        progress: &mut Progress<'_>,
-    ) -> Result<()> {
-        let actual = self.compressed_len + self.content.len() as u64;
-        if let Some(pledged) = self.pledged.filter(|&pledged| pledged != actual) {
-            return Err(Error::PledgeMissed { pledged, actual });
-        }
-        let single_block = self.header.is_none();
-        if !self.content.is_empty() {
-            self.write_blocks(&[], single_block, predictor, output, progress)?;
-        }
-        if actual == 0 {
+    /// Writes the end of the frame, and its header if it has no content.
+    fn end_frame(&mut self, single_block: bool, predictor: &dyn Predictor, output: &mut Vec<u8>) {
+        let is_empty = self.compressed_len == 0;
+        if is_empty {
             self.begin_frame(true, predictor, output);
         }
-        if actual == 0 || !single_block {
+        if is_empty || !single_block {
             BlockHeader::write_end(output);
         }
         (self.header, self.pledged, self.compressed_len) = (None, None, 0);
-        Ok(())
     }
 
     /// The header of the frame, written now if it was not before.
@@ -191,34 +179,34 @@ impl Compressor {
         })
     }
 
-    /// Writes the block at hand, and others that follow it.
+    /// Writes what is held back and `data` as blocks, of which the last may be short.
     fn write_blocks(
         &mut self,
-        others: &[u8],
+        data: &[u8],
         single_block: bool,
         predictor: &mut dyn Predictor,
         output: &mut Vec<u8>,
         progress: &mut Progress<'_>,
     ) -> Result<()> {
         let header = self.begin_frame(single_block, predictor, output).clone();
+        let (block_len, verify) = (self.settings.block_len(), self.settings.verify);
+        let room = block_len - self.content.len();
+        let (first, others) = data.split_at(room.min(data.len()));
+        self.content.extend_from_slice(first);
         let done = self.compressed_len;
-        let mut block_progress = |report: Report| progress(report.after(done));
-        let others_of_len = others.chunks(self.settings.block_len());
-        let blocks: Vec<&[u8]> = iter::once(self.content.as_slice())
-            .chain(others_of_len)
-            .collect();
-        let verify = self.settings.verify;
-        compress_blocks(
-            &blocks,
-            &header,
-            verify,
-            predictor,
-            output,
-            &mut block_progress,
-        )?;
+        let progress: &mut Progress<'_> = &mut |report: Report| progress(report.after(done));
+        let first = iter::once(self.content.as_slice());
+        let blocks: Vec<&[u8]> = first.chain(others.chunks(block_len)).collect();
+        compress_blocks(&blocks, &header, verify, predictor, output, progress)?;
         self.compressed_len += (self.content.len() + others.len()) as u64;
         self.content.clear();
         Ok(())
+    }
+
+    /// How much content makes as many blocks as are coded at the same time.
+    #[must_use]
+    pub fn piece_len(&self, predictor: &dyn Predictor) -> usize {
+        self.settings.block_len() * blocks_at_once(predictor)
     }
 }
 

@@ -4,14 +4,10 @@ mod contents;
 #[allow(dead_code)] // other tests use more of them
 mod predictors;
 
-use std::sync::{Arc, LazyLock};
-
 use contents::{noise, text};
 use lmac_core::codec::{Settings, compress, decompress};
 use lmac_core::error::{Error, Result};
-use lmac_core::executor::Executor;
 use lmac_core::frame::Mode;
-use lmac_core::model::Model;
 use lmac_core::records::{Form, compress_many, decompress_many};
 use predictors::{Doubling, Fixed};
 use proptest::prelude::*;
@@ -155,86 +151,6 @@ fn damage_is_an_error_that_names_the_record() {
             matches!(truncated, Err(Error::InRecord { index: 1, .. })),
             "{byte}"
         );
-    }
-}
-
-/// The exact model of the golden files, on so many threads.
-fn executor(threads: usize) -> Executor {
-    static MODEL: LazyLock<Arc<Model>> = LazyLock::new(|| {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/golden/tiny.onnx");
-        Arc::new(Model::from_bytes(&std::fs::read(path).unwrap()).unwrap())
-    });
-    Executor::new(MODEL.clone(), Some(threads)).unwrap()
-}
-
-#[test]
-fn the_blobs_are_the_same_on_any_number_of_threads() {
-    let records = records();
-    let slices = slices(&records);
-    for mode in MODES {
-        for form in [Form::Frame, Form::Bare] {
-            let settings = settings(mode);
-            let [alone, pair, many] = [1, 2, 5].map(|threads| {
-                let mut done = 0;
-                let executor = &mut executor(threads);
-                let blobs = compress_many(&slices, form, executor, &settings, &mut |report| {
-                    assert!(report.done >= done);
-                    done = report.done;
-                    true
-                });
-                assert_eq!(done as usize, records.concat().len());
-                blobs.unwrap()
-            });
-            assert_eq!(alone, pair);
-            assert_eq!(alone, many);
-            for threads in [1, 2, 5] {
-                let blobs: Vec<&[u8]> = alone.iter().map(Vec::as_slice).collect();
-                let executor = &mut executor(threads);
-                let restored = decompress_many(&blobs, form, executor, mode, None, &mut |_| true);
-                assert_eq!(restored.unwrap(), records, "{threads} threads");
-            }
-        }
-    }
-}
-
-#[test]
-fn threads_name_the_same_damaged_record_every_time() {
-    let records: Vec<Vec<u8>> = (0..200).map(|len| text(len + 100)).collect();
-    let mut executor = executor(3);
-    let settings = settings(Mode::Adaptive);
-    let slices = slices(&records);
-    let frames = compress_many(&slices, Form::Frame, &mut executor, &settings, &mut |_| {
-        true
-    });
-    let mut frames = frames.unwrap();
-    for frame in frames.iter_mut().step_by(3) {
-        let middle = frame.len() / 2;
-        frame[middle] ^= 1;
-    }
-    let frames: Vec<&[u8]> = frames.iter().map(Vec::as_slice).collect();
-    let errors: Vec<Error> = (0..10)
-        .map(|_| {
-            let (form, mode) = (Form::Frame, Mode::Adaptive);
-            decompress_many(&frames, form, &mut executor, mode, None, &mut |_| true).unwrap_err()
-        })
-        .collect();
-    assert!(matches!(&errors[0], Error::InRecord { index, .. } if index % 3 == 0));
-    assert!(errors.iter().all(|error| *error == errors[0]));
-}
-
-#[test]
-fn threads_stop_where_they_are_asked_to() {
-    let records: Vec<Vec<u8>> = (0..200).map(|len| text(len + 100)).collect();
-    let (slices, settings) = (slices(&records), settings(Mode::Static));
-    for threads in [1, 3] {
-        let mut reports = 0;
-        let executor = &mut executor(threads);
-        let interrupted = compress_many(&slices, Form::Bare, executor, &settings, &mut |_| {
-            reports += 1;
-            reports < 2
-        });
-        assert_eq!(interrupted.unwrap_err(), Error::Interrupted);
-        assert_eq!(reports, 2);
     }
 }
 

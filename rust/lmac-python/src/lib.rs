@@ -40,7 +40,9 @@ mod _core {
     #[pymodule_export]
     use crate::processor::{cpu_features, instruction_sets};
     #[pymodule_export]
-    use crate::stream::{Block, Compressor, Decompressor, FrameReader};
+    use crate::stream::{
+        Block, Compressor, Decompressor, FrameReader, blocks_at_once, decompress_blocks,
+    };
 
     #[pymodule_export]
     use crate::vocabulary::Vocabulary;

@@ -4,7 +4,7 @@
 
 use lmac_core::frame::Cursor;
 use lmac_core::stream::Flush;
-use lmac_core::{frame_reader, stream};
+use lmac_core::{codec, frame_reader, stream};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -35,6 +35,13 @@ impl Compressor {
     #[getter]
     fn compressed_len(&self) -> u64 {
         self.0.compressed_len()
+    }
+
+    /// How much content makes as many blocks as `predictor` codes at the same time, in bytes.
+    fn piece_len(&self, predictor: &Bound<'_, PyAny>) -> PyResult<usize> {
+        run(predictor, None, |predictor, _| {
+            Ok(self.0.piece_len(predictor))
+        })
     }
 
     /// Takes content; `flush` is 0 to go on, 1 to end a block, 2 to end the frame.
@@ -154,6 +161,43 @@ impl FrameReader {
     fn copy(&self) -> Self {
         self.clone()
     }
+}
+
+/// How many blocks a predictor codes at the same time.
+#[pyfunction]
+pub fn blocks_at_once(predictor: &Bound<'_, PyAny>) -> PyResult<usize> {
+    run(predictor, None, |predictor, _| {
+        Ok(codec::blocks_at_once(predictor))
+    })
+}
+
+/// Restores blocks, given with their payloads, as many at the same time as there are threads for; in the place of one that is
+/// damaged is its error.
+#[pyfunction]
+#[pyo3(signature = (blocks, predictor, *, progress=None))]
+#[expect(clippy::needless_pass_by_value, reason = "as Python passes them")]
+pub fn decompress_blocks<'py>(
+    blocks: Vec<(PyRef<'py, Block>, Bound<'py, PyBytes>)>,
+    predictor: &Bound<'py, PyAny>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Vec<Bound<'py, PyAny>>> {
+    let blocks: Vec<_> = blocks
+        .iter()
+        .map(|(block, payload)| (block.0.clone(), payload.as_bytes()))
+        .collect();
+    let mut contents = Vec::new();
+    run(predictor, progress, |predictor, progress| {
+        codec::decompress_blocks(&blocks, predictor, progress, |content| {
+            contents.push(content);
+            Ok(())
+        })
+    })?;
+    let py = predictor.py();
+    let outcome = |content: lmac_core::error::Result<Vec<u8>>| match content {
+        Ok(content) => PyBytes::new(py, &content).into_any(),
+        Err(error) => to_py_err(&error).into_value(py).into_bound(py).into_any(),
+    };
+    Ok(contents.into_iter().map(outcome).collect())
 }
 
 /// A block without its payload.
