@@ -226,7 +226,8 @@ class Codec:
     @property
     def blocks_at_once(self) -> int:
         """How many blocks ``decompress_blocks`` restores at the same time."""
-        return _core.blocks_at_once(self._predictor)
+        with self.exclusive() as predictor:
+            return _core.blocks_at_once(predictor)
 
     def decompress_blocks(
         self, blocks: list[tuple[_core.Block, bytes]], *, progress: Callable[[int], object] | None = None

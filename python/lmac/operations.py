@@ -43,13 +43,14 @@ def compress(source: Source, sink: Sink, codec: Codec, progress: Progress) -> tu
 
     with codec.exclusive() as predictor:
         piece_len = compressor.piece_len(predictor)
-    if codec.blocks_at_once == 1:
+    several_at_once = codec.blocks_at_once > 1
+    if not several_at_once:
         piece_len = min(READ_LEN, piece_len)
     while piece := source.file.read(piece_len):
         content_len += len(piece)
         if source.size is not None and content_len > source.size:
             raise ChangedError
-        if codec.blocks_at_once > 1 and content_len == source.size:
+        if several_at_once and content_len == source.size:
             break  # the last block is coded with those before
         write(piece, LmacCompressor.CONTINUE)
         progress.show(written_content_len, written_content_len, written_len)
