@@ -155,10 +155,8 @@ def records_table(messages: Path | None) -> list[str]:
 
 
 def blocks_table() -> list[str]:
-    """Content of four blocks on one thread and on two."""
-    rng = np.random.default_rng(1)
-    words = [b"request", b"from", b"failed", b"user", b"after", b"retry", b"the", b"connection", b"was", b"closed"]
-    content = b" ".join(rng.choice(words, 16_000))
+    """Text of four blocks on one thread and on two."""
+    content = b"".join(path.read_bytes() for path in sorted((ROOT / "docs").glob("*.md")))[:64_000]
     codecs = [lmac.Codec(threads=threads, block_len=len(content) // 4 + 1) for threads in (1, 2)]
     frame = codecs[0].compress(content)
 

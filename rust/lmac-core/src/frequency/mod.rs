@@ -15,6 +15,8 @@
 //! Format: docs/format.md, "Frequencies".
 
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 
 use crate::executor::InstructionSet;
@@ -116,6 +118,11 @@ impl FrequencyTable {
                 // SAFETY: `with_instruction_set` has checked that the processor has them.
                 unsafe { self.set_logits_avx512(logits) }
             }
+            #[cfg(target_arch = "x86_64")]
+            InstructionSet::Avx2 => {
+                // SAFETY: as above.
+                unsafe { self.set_logits_avx2(logits) }
+            }
             _ => self.set_logits_portable(logits),
         }
     }
@@ -167,6 +174,13 @@ impl FrequencyTable {
     #[target_feature(enable = "avx512f,avx512bw")]
     fn set_logits_avx512(&mut self, logits: &[i16]) {
         self.favourite = avx512::set_ends(&mut self.starts[1..], logits);
+        self.give_remainder_to_favourite();
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn set_logits_avx2(&mut self, logits: &[i16]) {
+        self.favourite = avx2::set_ends(&mut self.starts[1..], logits);
         self.give_remainder_to_favourite();
     }
 
