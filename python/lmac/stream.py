@@ -1,6 +1,6 @@
 """``LmacCompressor`` and ``LmacDecompressor``: frames a piece at a time, with the manners of ``compression.zstd``.
 
-The work is done in Rust (rust/lmac-core/src/stream.rs), one block at a time; a stream adds the model and the
+The work is done in Rust (rust/lmac-core/src/stream.rs), block by block; a stream adds the model and the
 lock of a ``Codec`` to it. For files there is ``LmacFile``. Where they differ from the standard library's
 classes, and why, is in docs/python-api.md.
 """
