@@ -61,21 +61,42 @@ impl<'a> Pool<'a> {
         jobs: usize,
         progress: &mut Progress<'_>,
         work: impl Fn(usize, &mut dyn Predictor, &mut Progress<'_>) -> Result<T> + Sync,
-        mut finish: impl FnMut(usize, T) -> Result<()>,
+        finish: impl FnMut(usize, T) -> Result<()>,
     ) -> Result<()> {
         if jobs < 2 || self.workers.is_empty() {
-            let (mut before, mut done) = (0, 0);
-            return (0..jobs).try_for_each(|job| {
-                let mut report = |report: Report| {
-                    let report = report.after(before);
-                    done = report.done;
-                    progress(report)
-                };
-                let result = work(job, self.predictor, &mut report)?;
-                before = done;
-                finish(job, result)
-            });
+            self.do_in_turn(jobs, progress, work, finish)
+        } else {
+            self.do_at_once(jobs, progress, work, finish)
         }
+    }
+
+    fn do_in_turn<T>(
+        &mut self,
+        jobs: usize,
+        progress: &mut Progress<'_>,
+        work: impl Fn(usize, &mut dyn Predictor, &mut Progress<'_>) -> Result<T>,
+        mut finish: impl FnMut(usize, T) -> Result<()>,
+    ) -> Result<()> {
+        let (mut before, mut done) = (0, 0);
+        (0..jobs).try_for_each(|job| {
+            let mut report = |report: Report| {
+                let report = report.after(before);
+                done = report.done;
+                progress(report)
+            };
+            let result = work(job, self.predictor, &mut report)?;
+            before = done;
+            finish(job, result)
+        })
+    }
+
+    fn do_at_once<T: Send>(
+        &mut self,
+        jobs: usize,
+        progress: &mut Progress<'_>,
+        work: impl Fn(usize, &mut dyn Predictor, &mut Progress<'_>) -> Result<T> + Sync,
+        mut finish: impl FnMut(usize, T) -> Result<()>,
+    ) -> Result<()> {
         let mut total = Total::new(jobs);
         let (next, end, work) = (&AtomicUsize::new(0), &AtomicUsize::new(jobs), &work);
         let (sender, all_news) = mpsc::channel();

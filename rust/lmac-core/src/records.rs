@@ -89,18 +89,7 @@ pub fn compress_many(
     };
     pool.for_each(batches.len(), progress, encode, |job, payloads| {
         for (&index, payload) in batches[job].iter().zip(payloads) {
-            let (record, blob) = (records[index], &mut blobs[index]);
-            match form {
-                Form::Frame => {
-                    header.write(blob);
-                    let coded = payload.map(Coded::with_network);
-                    codec::write_block(record, coded.as_ref(), header.mode, blob);
-                }
-                Form::Bare => {
-                    write_varint(record.len() as u64, blob);
-                    blob.extend_from_slice(payload.as_deref().unwrap_or(record));
-                }
-            }
+            write_blob(records[index], payload, form, &header, &mut blobs[index]);
         }
         Ok(())
     })?;
@@ -115,6 +104,27 @@ pub fn compress_many(
         done += records[index].len() as u64;
     }
     Ok(blobs)
+}
+
+/// Writes the blob of a record; without a payload it is stored.
+fn write_blob(
+    record: &[u8],
+    payload: Option<Vec<u8>>,
+    form: Form,
+    header: &FrameHeader,
+    blob: &mut Vec<u8>,
+) {
+    match form {
+        Form::Frame => {
+            header.write(blob);
+            let coded = payload.map(Coded::with_network);
+            codec::write_block(record, coded.as_ref(), header.mode, blob);
+        }
+        Form::Bare => {
+            write_varint(record.len() as u64, blob);
+            blob.extend_from_slice(payload.as_deref().unwrap_or(record));
+        }
+    }
 }
 
 /// Of a batch whose payloads are complete; those of stored records are the contents.
