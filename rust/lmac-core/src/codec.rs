@@ -7,8 +7,6 @@
 //!
 //! Format: docs/format.md.
 
-use std::collections::BTreeMap;
-
 use crate::block::{self, Coded, Place};
 use crate::error::{Error, Result};
 use crate::frame::{
@@ -231,10 +229,6 @@ pub(crate) fn compress_blocks(
 ) -> Result<()> {
     let most = blocks_at_once(predictor);
     let mut pool = Pool::new(predictor, contents.len().min(most))?;
-    let mut blocks = InOrder::new(|block: Vec<u8>| {
-        output.extend(block);
-        Ok(())
-    });
     let compress = |job: usize, predictor: &mut dyn Predictor, progress: &mut Progress<'_>| {
         let mut block = Vec::new();
         compress_block(
@@ -247,8 +241,9 @@ pub(crate) fn compress_blocks(
         )?;
         Ok(block)
     };
-    pool.for_each(contents.len(), progress, compress, |job, block| {
-        blocks.put(job, block)
+    pool.for_each(contents.len(), progress, compress, |_, block| {
+        output.extend(block);
+        Ok(())
     })
 }
 
@@ -262,11 +257,10 @@ pub fn decompress_blocks(
     blocks: &[(Block, &[u8])],
     predictor: &mut dyn Predictor,
     progress: &mut Progress<'_>,
-    finish: impl FnMut(Result<Vec<u8>>) -> Result<()>,
+    mut finish: impl FnMut(Result<Vec<u8>>) -> Result<()>,
 ) -> Result<()> {
     let most = blocks_at_once(predictor);
     let mut pool = Pool::new(predictor, blocks.len().min(most))?;
-    let mut contents = InOrder::new(finish);
     let decompress = |job: usize, predictor: &mut dyn Predictor, progress: &mut Progress<'_>| {
         let (block, payload) = &blocks[job];
         match block.decompress(payload, predictor, progress) {
@@ -276,35 +270,9 @@ pub fn decompress_blocks(
             Err(error) => Err(error),
         }
     };
-    pool.for_each(blocks.len(), progress, decompress, |job, content| {
-        contents.put(job, content)
+    pool.for_each(blocks.len(), progress, decompress, |_, content| {
+        finish(content)
     })
-}
-
-/// Hands on what comes in any order, in order.
-struct InOrder<T, F> {
-    next: usize,
-    waiting: BTreeMap<usize, T>,
-    hand_on: F,
-}
-
-impl<T, F: FnMut(T) -> Result<()>> InOrder<T, F> {
-    const fn new(hand_on: F) -> Self {
-        Self {
-            next: 0,
-            waiting: BTreeMap::new(),
-            hand_on,
-        }
-    }
-
-    fn put(&mut self, index: usize, item: T) -> Result<()> {
-        self.waiting.insert(index, item);
-        while let Some(item) = self.waiting.remove(&self.next) {
-            self.next += 1;
-            (self.hand_on)(item)?;
-        }
-        Ok(())
-    }
 }
 
 /// Appends a block, its header and its payload, to `output`; `content` must not be empty.

@@ -4,6 +4,7 @@
 //! included, instead of meeting the others at every step of the predictor. If there are fewer parts than threads, some threads
 //! work on each.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread::{Builder, scope};
@@ -47,7 +48,7 @@ impl<'a> Pool<'a> {
         self.workers.len().max(1)
     }
 
-    /// Does all `jobs`, beginning with the first; `finish` is told what came of each, on the caller's thread, in any order.
+    /// Does all `jobs`, beginning with the first; `finish` is told what came of each, on the caller's thread, in order.
     ///
     /// `progress` is told the sum of what all jobs report or, where they are done one after the other, what the one at hand does,
     /// after what is done.
@@ -123,6 +124,7 @@ impl<'a> Pool<'a> {
                 })?;
             }
             drop(sender);
+            let mut results = InOrder::new(&mut finish);
             let mut failed: Option<(usize, Error)> = None;
             for (job, news) in all_news {
                 let is_going_on = failed.is_none();
@@ -131,9 +133,7 @@ impl<'a> Pool<'a> {
                         let told = total.with(job, report).tell(progress);
                         told.map_err(|error| (0, error))
                     }
-                    News::Outcome(Ok(result)) if is_going_on => {
-                        finish(job, result).map_err(|error| (job, error))
-                    }
+                    News::Outcome(Ok(result)) if is_going_on => results.put(job, result),
                     News::Outcome(Err(error)) => Err((job, error)),
                     News::Report(_) | News::Outcome(Ok(_)) => Ok(()),
                 };
@@ -147,6 +147,33 @@ impl<'a> Pool<'a> {
             }
             failed.map_or(Ok(()), |(_, error)| Err(error))
         })
+    }
+}
+
+/// Hands on results that come in any order, in order.
+struct InOrder<'a, T, F> {
+    next: usize,
+    waiting: BTreeMap<usize, T>,
+    finish: &'a mut F,
+}
+
+impl<'a, T, F: FnMut(usize, T) -> Result<()>> InOrder<'a, T, F> {
+    const fn new(finish: &'a mut F) -> Self {
+        Self {
+            next: 0,
+            waiting: BTreeMap::new(),
+            finish,
+        }
+    }
+
+    /// An error is that of the job it comes with.
+    fn put(&mut self, job: usize, result: T) -> std::result::Result<(), (usize, Error)> {
+        self.waiting.insert(job, result);
+        while let Some(result) = self.waiting.remove(&self.next) {
+            (self.finish)(self.next, result).map_err(|error| (self.next, error))?;
+            self.next += 1;
+        }
+        Ok(())
     }
 }
 

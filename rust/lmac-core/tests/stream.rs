@@ -124,6 +124,20 @@ proptest! {
 }
 
 #[test]
+fn a_damaged_block_is_named_before_what_follows_its_frame() {
+    let mut data = once(&text(44), Mode::Static);
+    let last = data.len() - 1;
+    data[last - 8] ^= 0x55;
+    data.extend(b"no frame");
+    let whole = decompress(&data, &mut Doubling::default(), None, &mut |_| true);
+    assert!(
+        matches!(whole, Err(Error::CorruptedBlock { block: 0, .. })),
+        "{whole:?}"
+    );
+    assert_eq!(restore(&data, 7, None).unwrap_err(), whole.unwrap_err());
+}
+
+#[test]
 fn what_was_flushed_can_be_restored_before_the_frame_ends() {
     let mut compressor = Compressor::new(settings(Mode::Adaptive)).unwrap();
     let mut decompressor = Decompressor::new(None);
