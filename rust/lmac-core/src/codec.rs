@@ -143,10 +143,7 @@ pub fn decompress(
     let mut reader = Reader {
         cursor: Cursor::new(data),
         frame: None,
-        room: Room {
-            content_len: 0,
-            limit: max_output,
-        },
+        room: Room::new(max_output),
     };
     let mut content = Vec::new();
     loop {
@@ -388,28 +385,34 @@ pub fn decompress_block(
     Ok(content)
 }
 
-/// How much content there is so far, and how much is wanted.
-struct Room {
-    content_len: u64,
+/// How much more content is wanted.
+pub(crate) struct Room {
     limit: Option<u64>,
+    left: Option<u64>,
 }
 
 impl Room {
+    pub fn new(limit: Option<u64>) -> Self {
+        Self { limit, left: limit }
+    }
+
+    /// How many further bytes there may be.
+    pub fn left(&self) -> Option<u64> {
+        self.left
+    }
+
     /// Checks that `more_len` further bytes are within the limit.
     fn check(&self, more_len: u64) -> Result<()> {
-        let total_len = self.content_len.checked_add(more_len);
-        match self.limit {
-            Some(limit) if total_len.is_none_or(|total_len| total_len > limit) => {
-                Err(Error::OutputLimit { limit })
-            }
+        match (self.limit, self.left) {
+            (Some(limit), Some(left)) if more_len > left => Err(Error::OutputLimit { limit }),
             _ => Ok(()),
         }
     }
 
     /// Counts `more_len` further bytes, if they are within the limit.
-    fn take(&mut self, more_len: u64) -> Result<()> {
+    pub fn take(&mut self, more_len: u64) -> Result<()> {
         self.check(more_len)?;
-        self.content_len = self.content_len.saturating_add(more_len);
+        self.left = self.left.map(|left| left - more_len);
         Ok(())
     }
 }

@@ -10,7 +10,7 @@
 
 use crate::batch::{self, Block};
 use crate::block::{self, Coded, Place, SHORT, check_alphabet};
-use crate::codec::{self, Settings};
+use crate::codec::{self, Room, Settings};
 use crate::error::{Error, Result};
 use crate::frame::{Cursor, FrameHeader, MAX_BLOCK_LEN, MODEL_ID_LEN, Mode, write_varint};
 use crate::frame_reader::FrameReader;
@@ -202,11 +202,11 @@ pub fn decompress_many(
         };
         match source.map_err(|error| error.in_record(index))? {
             Source::Coded(block) => {
-                room.take(block.content_len)?;
+                room.take(block.content_len as u64)?;
                 coded.push((index, block));
             }
             Source::Stored(content) => {
-                room.take(content.len())?;
+                room.take(content.len() as u64)?;
                 records[index] = content.to_vec();
             }
             Source::Whole => whole.push(index),
@@ -220,9 +220,9 @@ pub fn decompress_many(
         .sum::<u64>();
     for index in whole {
         let mut add = |report: Report| progress(report.after(done));
-        let content = codec::decompress(blobs[index], predictor, room.left, &mut add);
+        let content = codec::decompress(blobs[index], predictor, room.left(), &mut add);
         records[index] = content.map_err(|error| error.in_record(index))?;
-        room.take(records[index].len())?;
+        room.take(records[index].len() as u64)?;
         done += records[index].len() as u64;
     }
     Ok(records)
@@ -266,26 +266,6 @@ fn decode_batches(
         }
         Ok(())
     })
-}
-
-/// How much more content is wanted.
-struct Room {
-    limit: Option<u64>,
-    left: Option<u64>,
-}
-
-impl Room {
-    fn new(limit: Option<u64>) -> Self {
-        Self { limit, left: limit }
-    }
-
-    fn take(&mut self, len: usize) -> Result<()> {
-        if let (Some(limit), Some(left)) = (self.limit, self.left) {
-            let left = left.checked_sub(len as u64);
-            self.left = Some(left.ok_or(Error::OutputLimit { limit })?);
-        }
-        Ok(())
-    }
 }
 
 /// A blob, as far as it is understood before anything is decoded.
