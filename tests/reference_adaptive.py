@@ -19,8 +19,8 @@ from typing import NamedTuple
 INITIAL_VALUES = Path(__file__).parents[1] / "rust/lmac-core/src/adaptive/initial.bin"
 
 CONTEXTS = 11
-INPUTS = 28  # the zeros among the 32 count for nothing, and their weights stay as they are
-GROUPS = ((32, 1), (8, 256), (1, 256), (1, 256), (12, 8))  # of each set, and the vectors of a group
+INPUTS = 30  # the zeros among the 32 count for nothing, and their weights stay as they are
+GROUPS = ((32, 1), (8, 256), (1, 256), (1, 4096), (12, 8), (1, 4096))  # of each set, and the vectors of a group
 CLASSES = 32
 BYTES_BEFORE = (0, 1, 2, 3, 5, 9)  # a token, of which the contexts of its end know
 
@@ -34,11 +34,13 @@ class Mixture:
         ends = accumulate(lane_lens)
         self.past = Past(content_len)
         self.lanes = [Lane(self.past, end - length, end) for end, length in zip(ends, lane_lens, strict=True)]
+        self.hashes: list[int] = []  # of the contexts, for the symbol at hand
         self.slots = Slots(content_len, initial.meanings)
         self.matches = Matches(content_len, initial.probabilities)
         self.order_zero = [Chance(2**21, 0, 1023) for _ in range(256)]
         self.mixers = Mixers(initial.weights)
         self.refinement = Refinement(content_len)
+        self.calibrations = [Refinement(content_len) for _ in range(2)] if has_network else []
 
     def decode(self, number: int, frequencies: list[int], decode_bit: Callable[[int], int]) -> int:
         """Returns the next symbol of lane `number`.
@@ -48,12 +50,12 @@ class Mixture:
         lane = self.lanes[number]
         network = Network(frequencies)
         self.matches.look(lane)
-        hashes = lane.hashes(self.matches.promise())
-        self.slots.find_first(hashes)
+        self.hashes = lane.hashes(self.matches.promise())
+        self.slots.find_first(self.hashes)
         node = 1
         while node < 256:
             if 16 <= node < 32:
-                self.slots.find_second(hashes, node)
+                self.slots.find_second(self.hashes, node)
             bit = decode_bit(self.predict(node, lane, network))
             self.learn(node, bit)
             node = 2 * node + bit
@@ -66,13 +68,22 @@ class Mixture:
         """The probability of a 1 at a node."""
         inputs, known = self.slots.predict(node)
         inputs += self.matches.predict(node)
+        order_1, order_2, _, _, word, _, shapes, *_ = self.hashes
         inputs += network.predict(node)
+        calibrated = [refinement.predict(inputs[-2], node, h) for refinement, h in zip(self.calibrations, (order_1, word), strict=False)]
+        inputs += map(stretch, calibrated or [2**15, 2**15])
         inputs += [stretch(self.order_zero[node].probability()), 256]
-        s1, s2 = lane.last_symbol(1), lane.last_symbol(2)
         left = 9 - node.bit_length()
-        selected = [self.matches.spoken_class, network.sureness * 256 + s1, node, s2, known * 8 + left - 1]
+        selected = [
+            self.matches.spoken_class,
+            network.sureness * 256 + lane.last_symbol(1),
+            node,
+            order_2 >> 20,
+            known * 8 + left - 1,
+            shapes >> 20,
+        ]
         mixed = self.mixers.predict(inputs, selected, node)
-        refined = self.refinement.predict(mixed, node, 256 * s2 + s1)
+        refined = self.refinement.predict(mixed, node, order_2)
         return clip((squash(mixed) + refined) >> 1, 1, 65535)
 
     def learn(self, node: int, bit: int) -> None:
@@ -81,7 +92,8 @@ class Mixture:
         self.matches.learn(bit)
         self.order_zero[node].learn(bit)
         self.mixers.learn(bit)
-        self.refinement.learn(bit)
+        for refinement in (self.refinement, *self.calibrations):
+            refinement.learn(bit)
 
 
 def clip(x: int, a: int, b: int) -> int:
@@ -338,7 +350,7 @@ class Lane:
             *(hash_of(n, self.last(n)) for n in (1, 2, 3, 6)),
             hash_of(10, self.current << 8 ^ s1),
             hash_of(11, self.current << 8 ^ s1 ^ self.previous << 32),
-            hash_of(9, int.from_bytes(map(shape, self.last(8).to_bytes(8, "big")), "big")),
+            hash_of(9, int.from_bytes(map(shape, self.last(6).to_bytes(8, "big")), "big")),
             hash_of(12, above_line << 8 ^ s1 ^ min(column, 255) << 16),
             hash_of(13, above_record << 8 ^ s1 ^ self.record_len << 16),
             hash_of(14, follower << 16 ^ self.last(2)),
@@ -500,25 +512,26 @@ class Mixer:
         """The output of the set."""
         self.weights = self.vectors[selected]
         self.inputs = inputs
-        weighted = [(weight >> 5) * x for weight, x in zip(self.weights, inputs, strict=True)]
-        self.output = clip(sum(weighted) >> 11, -LIMIT, LIMIT)
+        products = [weight * x for weight, x in zip(self.weights, inputs, strict=True)]
+        pairs = zip(products[::2], products[1::2], strict=True)
+        self.output = clip(sum((a + b) >> 2 for a, b in pairs) >> 11, -LIMIT, LIMIT)
         return self.output
 
     def learn(self, bit: int, rate: int) -> None:
         """Moves the selected weights."""
-        step = ((bit * 2**16 - squash(self.output)) * rate) >> 11
-        moved = [weight + ((x * step + 2**13) >> 14) for weight, x in zip(self.weights, self.inputs, strict=True)]
-        if max(moved) > 262143 or min(moved) < -262143:
-            moved = [clip(weight, -262143, 262143) for weight in moved]
+        step = ((bit * 2**16 - squash(self.output)) * rate) >> 13
+        moved = [weight + ((x * step + 2**14) >> 15) for weight, x in zip(self.weights, self.inputs, strict=True)]
+        if max(moved) >= 2**15 or min(moved) < -(2**15):
+            moved = [clip(weight, -(2**15), 2**15 - 1) for weight in moved]
         self.weights[:] = moved
 
 
 class Mixers:
-    """The five sets, and the last one, which mixes their outputs."""
+    """The six sets, and the last one, which mixes their outputs."""
 
     def __init__(self, weights: list[list[list[int]]]) -> None:
         self.sets = [Mixer(vectors) for vectors in weights]
-        self.last_set = Mixer([[13107] * len(GROUPS) for _ in range(256)])
+        self.last_set = Mixer([[1365] * len(GROUPS) for _ in range(256)])
         self.rate = 1500 * 2**16  # the document calls it R
 
     def predict(self, inputs: list[int], selected: list[int], node: int) -> int:
@@ -538,33 +551,29 @@ class Mixers:
 
 
 class Refinement:
-    """Curves that say what came true of the mixed probabilities."""
+    """Curves that say what came true of probabilities."""
+
+    FIRST = tuple(squash(s - (s >> 5)) for s in range(-6143, 6146, 512))
 
     def __init__(self, content_len: int) -> None:
-        self.curve_count = clip(1 << (8 * content_len - 1).bit_length(), 2**8, 2**16)
-        self.curves: defaultdict[int, list[int]] = defaultdict(lambda: [0] * 16)
+        self.curve_count = clip(1 << (8 * content_len - 1).bit_length(), 2**8, 2**14)
+        self.curves: defaultdict[int, list[int]] = defaultdict(lambda: list(self.FIRST))
         self.curve: list[int] = []
         self.i = 0
 
-    def predict(self, mixed: int, node: int, last_two: int) -> int:
-        """The refined probability."""
-        self.curve = self.curves[(2 * hash_of(node // 2, last_two) + (node & 1)) % self.curve_count]
-        self.i, beyond = divmod(mixed + 6143, 820)
-        low, high = self.value(self.i), self.value(self.i + 1)
-        change = abs(high - low) * beyond // 820
-        return clip(low + change if high >= low else low - change, 1, 65535)
-
-    def value(self, i: int) -> int:
-        """The value of a point."""
-        return squash(820 * i - 6143) + self.curve[i]
+    def predict(self, x: int, node: int, h: int) -> int:
+        """The refined probability of a stretched one at a node, after what has the hash h."""
+        pair = ((h ^ node // 2 * 0x9E3779B1 % 2**32) * 0x2C1B3C6D % 2**32) >> 7
+        self.curve = self.curves[(pair & (self.curve_count - 2)) + (node & 1)]
+        self.i, beyond = divmod(x + 6143, 512)
+        low, high = self.curve[self.i], self.curve[self.i + 1]
+        return max(low + (((high - low) * beyond) >> 9), 1)
 
     def learn(self, bit: int) -> None:
         """Teaches a bit to both points of the last prediction."""
         target = 65535 if bit else 0
         for i in (self.i, self.i + 1):
-            v = self.value(i)
-            v += ((target - v) * 650) >> 16
-            self.curve[i] = clip(v - squash(820 * i - 6143), -(2**15), 2**15 - 1)
+            self.curve[i] += ((target - self.curve[i]) * 1600) >> 16
 
 
 # Tokens ------------------------------------------------------------------------------------------
@@ -644,7 +653,7 @@ class Endings:
     def __init__(self, content_len: int) -> None:
         self.chance_count = min(1 << (content_len - 1).bit_length(), 2**20)  # the document calls it `chances`
         self.chances: list[defaultdict[int, Chance]] = [defaultdict(lambda: Chance(2**21, 0, 60)) for _ in BYTES_BEFORE]
-        self.mixer = Mixer([[65_536, *[8_192] * 6, 0] for _ in range(56)])
+        self.mixer = Mixer([[8_192, *[1_024] * 6, 0] for _ in range(56)])
         self.selected: list[Chance] = []
 
     def predict(self, s: int, d: int, lane: Lane, p: int) -> int:
@@ -691,7 +700,7 @@ def initial_values(has_network: bool) -> Initial:
 
     weights = []
     for groups, vectors in GROUPS:
-        starts = [take(32, 8)[:INPUTS] for _ in range(groups)]
+        starts = [take(32, 1)[:INPUTS] for _ in range(groups)]
         weights.append([start.copy() for start in starts for _ in range(vectors)])
     meanings = [take(256, 2**16) for _ in range(CONTEXTS)]
     return Initial(weights, meanings, take(CLASSES, 1))

@@ -37,7 +37,7 @@ pub(super) struct Endings {
     mixer: Layer<INPUTS, 1>,
     /// The question at hand: which chance each context has, and what all said.
     selected: [usize; CONTEXTS],
-    inputs: [i32; INPUTS],
+    inputs: [i16; INPUTS],
 }
 
 impl Endings {
@@ -81,9 +81,11 @@ impl Endings {
                 known = index + 1;
             }
         }
-        let class = (says + STRETCH_LIMIT) as usize * CLASSES / (2 * STRETCH_LIMIT as usize + 1);
-        let set = class * (CONTEXTS + 1) + known;
-        squash(self.mixer.mix::<Portable>([set], &self.inputs)[0]).clamp(1, 65_535)
+        let class =
+            (i32::from(says) + STRETCH_LIMIT) as usize * CLASSES / (2 * STRETCH_LIMIT as usize + 1);
+        self.mixer.select(0, class * (CONTEXTS + 1) + known);
+        let [mixed, ..] = *self.mixer.mix::<Portable>(&self.inputs);
+        squash(mixed.into()).clamp(1, 65_535)
     }
 
     /// Learns the answer.

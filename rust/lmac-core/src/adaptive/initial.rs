@@ -9,19 +9,17 @@ use std::sync::LazyLock;
 
 use super::experts::hashed::CONTEXTS;
 use super::experts::matching::CLASSES;
-use super::{GROUPS, INPUTS, SETS};
+use super::mixer::WEIGHT_ONE;
+use super::{CALIBRATED, GROUPS, INPUTS, MATCHING, NETWORK, ORDER_ZERO, SETS};
 
 /// The file: little-endian numbers of 16 bits.
 static BYTES: &[u8] = include_bytes!("initial.bin");
-
-/// A stored weight has 13 bits of fraction, a weight in use 16.
-const WEIGHT_SHIFT: u32 = 3;
 
 /// What a mixture has learned that is worth beginning with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Initial {
     /// For every set, one vector for each group of the values of its context.
-    pub(super) weights: [Vec<[i32; INPUTS]>; SETS],
+    pub(super) weights: [Vec<[i16; INPUTS]>; SETS],
     /// For every context, the probability of a 1 after each history, in 2^-16.
     pub(super) meanings: [[u16; 256]; CONTEXTS],
     /// That a match is right, by its class, in 2^-16.
@@ -43,8 +41,7 @@ impl Initial {
         let mut next = || numbers.next().expect("the file is complete");
         [(); 2].map(|()| Self {
             weights: GROUPS.map(|groups| {
-                let mut vector =
-                    || std::array::from_fn(|_| i32::from(next() as i16) << WEIGHT_SHIFT);
+                let mut vector = || std::array::from_fn(|_| next() as i16);
                 (0..groups).map(|_| vector()).collect()
             }),
             meanings: [(); CONTEXTS].map(|()| std::array::from_fn(|_| next())),
@@ -58,7 +55,7 @@ impl Initial {
         let mut numbers = Vec::new();
         for initial in with_and_without {
             let weights = initial.weights.iter().flatten().flatten();
-            numbers.extend(weights.map(|weight| (weight >> WEIGHT_SHIFT) as u16));
+            numbers.extend(weights.map(|&weight| weight as u16));
             numbers.extend(initial.meanings.iter().flatten());
             numbers.extend(initial.chances);
         }
@@ -78,7 +75,7 @@ impl Initial {
         for (set, vectors) in mean.weights.iter_mut().enumerate() {
             for (group, vector) in vectors.iter_mut().enumerate() {
                 for (input, weight) in vector.iter_mut().enumerate() {
-                    *weight = mean_of(&|one| one.weights[set][group][input].into()) as i32;
+                    *weight = mean_of(&|one| one.weights[set][group][input].into()) as i16;
                 }
             }
         }
@@ -93,16 +90,30 @@ impl Initial {
         mean
     }
 
+    /// The same with less trust in the network, by a tenth of a weight for what it says and a tenth for
+    /// what is made of it: what one learns such values from is of the kinds that the network was trained on, where it
+    /// deserves more of it than elsewhere.
+    #[must_use]
+    pub fn with_doubts(mut self) -> Self {
+        for vector in self.weights.iter_mut().flatten() {
+            vector[NETWORK] -= WEIGHT_ONE / 10;
+            vector[CALIBRATED] -= WEIGHT_ONE / 10;
+        }
+        self
+    }
+
     /// What a mixture begins with that has learned nothing: equal trust in all contexts, and three
     /// times as much in the network.
     #[must_use]
     pub fn untrained(has_network: bool) -> Self {
         use super::experts::{hashed, matching};
-        use super::mixer::WEIGHT_ONE;
         let mut vector = [0; INPUTS];
-        vector[..hashed::INPUTS].fill(WEIGHT_ONE * 18 / 100);
-        vector[super::MATCHING..super::NETWORK].fill(WEIGHT_ONE / 10);
-        vector[super::NETWORK] = if has_network { WEIGHT_ONE * 6 / 10 } else { 0 };
+        vector[..hashed::INPUTS].fill(WEIGHT_ONE / 50 * 9);
+        vector[MATCHING..NETWORK].fill(WEIGHT_ONE / 10);
+        if has_network {
+            vector[NETWORK] = WEIGHT_ONE / 5 * 2;
+            vector[CALIBRATED..ORDER_ZERO].fill(WEIGHT_ONE / 10);
+        }
         Self {
             weights: GROUPS.map(|groups| vec![vector; groups]),
             meanings: [hashed::prior(); CONTEXTS],

@@ -17,9 +17,10 @@ const ONE: u128 = 1 << 62;
 /// `floor(2^62 * e^(-1/512))`
 const DECAY: u128 = 4_602_687_609_541_841_169;
 
-/// `squash` by its argument in steps of 4, from the most negative; each entry is the value in the middle.
-static SQUASH: [u16; STEPS / 2] = {
-    let mut table = [0; STEPS / 2];
+/// `squash` by its argument in steps of 4, from the most negative; each entry is the value in the middle. What is
+/// beyond them is not used: a length that is a power of two spares a look at every index.
+static SQUASH: [u16; (STEPS / 2).next_power_of_two()] = {
+    let mut table = [0; (STEPS / 2).next_power_of_two()];
     let mut odds = ONE; // e^(-x) at x = step / 512
     let mut step = 0;
     while step < STEPS {
@@ -71,14 +72,14 @@ static ROUGH_STRETCH: [i16; 4096] = stretch_table(1, 2, 13);
 
 /// `ln(p / (1 - p))` of a probability in `1 ..= 65_535`.
 #[inline(always)]
-pub(super) fn stretch(probability: u32) -> i32 {
-    STRETCH[probability as usize & 0xFFFF].into()
+pub(super) fn stretch(probability: u32) -> i16 {
+    STRETCH[probability as usize & 0xFFFF]
 }
 
 /// The same to 12 bits of the probability: the table is small enough to stay in the cache.
 #[inline(always)]
-pub(super) fn rough_stretch(probability: u32) -> i32 {
-    ROUGH_STRETCH[probability as usize >> 4 & 0xFFF].into()
+pub(super) fn rough_stretch(probability: u32) -> i16 {
+    ROUGH_STRETCH[probability as usize >> 4 & 0xFFF]
 }
 
 /// The probability of a stretched one; arguments beyond the limit are clipped.
@@ -91,14 +92,14 @@ pub(super) const fn squash(x: i32) -> u32 {
     } else {
         x
     };
-    SQUASH[squash_index(clipped)] as u32
+    SQUASH[squash_index(clipped) % SQUASH.len()] as u32
 }
 
 /// The probabilities of several stretched ones within the limit.
 #[inline(always)]
-pub(super) fn squash_all<const LEN: usize>(all: &[i32; LEN]) -> [i32; LEN] {
-    let indices = all.map(squash_index);
-    indices.map(|index| SQUASH[index].into())
+pub(super) fn squash_all<const LEN: usize>(all: &[i16; LEN]) -> [i32; LEN] {
+    let indices = all.map(|x| (x + (x >> 15) + STEPS as i16) as u16 >> 2);
+    indices.map(|index| SQUASH[usize::from(index) % SQUASH.len()].into())
 }
 
 /// Steps of 4 are counted from zero in both directions.

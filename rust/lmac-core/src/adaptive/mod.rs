@@ -39,6 +39,7 @@ use crate::frequency::FrequencyTable;
 use crate::lanes::Lanes;
 use crate::range_coder::{PayloadError, RangeDecoder, RangeEncoder};
 use experts::Expert;
+use experts::calibrated::{self, Calibrated};
 use experts::hashed::{self, Hashed};
 use experts::matching::{self, Matching};
 use experts::network::{self, Network};
@@ -47,31 +48,36 @@ pub use initial::Initial;
 use logistic::squash;
 use mixer::{Arithmetic, Layer, OUTPUTS, Portable, WEIGHT_ONE, WeightSet};
 use node::Node;
-use past::{Past, hash};
+use past::Past;
 use refinement::Refinement;
 pub use spelling::Spelling;
 
-/// Where the inputs of the mixer come from: the contexts, the match, the network, order 0, and a
-/// constant.
+/// Where the inputs of the mixer come from: the contexts, the match, the network, the network
+/// calibrated, order 0, and a constant.
 const MATCHING: usize = hashed::INPUTS;
 const NETWORK: usize = MATCHING + 2;
-const ORDER_ZERO: usize = NETWORK + 2;
+const CALIBRATED: usize = NETWORK + 2;
+const ORDER_ZERO: usize = CALIBRATED + calibrated::INPUTS;
 const CONSTANT: usize = ORDER_ZERO + 1;
-const INPUTS: usize = (CONSTANT + 1).next_multiple_of(8);
+const INPUTS: usize = (CONSTANT + 1).next_multiple_of(16);
 
 /// Weight sets of the first layer, and how many values their contexts have.
-const SETS: usize = 5;
+const SETS: usize = 6;
 const SET_VALUES: [usize; SETS] = [
     matching::CLASSES,
     network::CLASSES * 256,
     256,
-    256,
+    1 << HASH_BITS,
     (hashed::CONTEXTS + 1) * 8,
+    1 << HASH_BITS,
 ];
+
+/// What selects a vector by the hash of a context: so many of its bits.
+const HASH_BITS: u32 = 12;
 
 /// How many values of a set's context begin with the same weights, and how many such groups there
 /// are: one for every class of match, sureness, and number of contexts known.
-const GROUP_VALUES: [usize; SETS] = [1, 256, 256, 256, 8];
+const GROUP_VALUES: [usize; SETS] = [1, 256, 256, 1 << HASH_BITS, 8, 1 << HASH_BITS];
 const GROUPS: [usize; SETS] = {
     let mut groups = [0; SETS];
     let mut set = 0;
@@ -90,14 +96,6 @@ const RATE_DECAY: u32 = 18;
 /// The learning rate of the last set.
 const OUTPUT_RATE: i32 = 150;
 
-/// No sum of the mixer overflows: neither `(weight >> 5) * input` over all inputs, nor
-/// `input * step` with the steepest step.
-const _: () = {
-    let limit = logistic::STRETCH_LIMIT as i64;
-    assert!((mixer::WEIGHT_LIMIT as i64 >> 5) * limit * (INPUTS as i64) < 1 << 31);
-    assert!(limit * ((FIRST_RATE as i64) << 5) + (1 << 13) < 1 << 31);
-};
-
 /// The state of a block's adaptive coding.
 pub struct Mixture {
     lanes: Lanes,
@@ -106,6 +104,8 @@ pub struct Mixture {
     content: Vec<u8>,
     hashed: Hashed,
     matching: Matching,
+    /// If there is a network.
+    calibrated: Option<Calibrated>,
     order_zero: OrderZero,
     first_layer: Layer<INPUTS, SETS>,
     last_layer: Layer<OUTPUTS, 1>,
@@ -122,50 +122,46 @@ pub struct Mixture {
 /// A symbol under way.
 struct Moment<'a> {
     network: Network<'a>,
-    sureness: usize,
-    /// The two symbols before.
-    previous: [usize; 2],
     node: Node,
-    /// The curve of the node, if the last bit is a 0, else the one before it.
-    curves: usize,
-    inputs: [i32; INPUTS],
+    inputs: [i16; INPUTS],
 }
 
 impl Mixture {
     /// Knows nothing yet of a block's content.
     #[must_use]
     pub fn new(lanes: Lanes, has_network: bool) -> Self {
-        Self::beginning_with(Initial::of_format(has_network), lanes)
+        Self::beginning_with(Initial::of_format(has_network), lanes, has_network)
     }
 
     /// Begins with other values than the format's: to find those.
     #[must_use]
-    pub fn beginning_with(initial: &Initial, lanes: Lanes) -> Self {
+    pub fn beginning_with(initial: &Initial, lanes: Lanes, has_network: bool) -> Self {
         let content_len = lanes.content_len();
         let mut last_initial = [0; OUTPUTS];
-        last_initial[..SETS].fill(WEIGHT_ONE * 2 / 10);
-        let curves = (content_len * 8).next_power_of_two().clamp(1 << 8, 1 << 16);
+        last_initial[..SETS].fill(WEIGHT_ONE / SETS as i16);
         Self {
             lanes,
             positions: (0..lanes.count()).map(|lane| lanes.start(lane)).collect(),
             content: vec![0; content_len],
             hashed: Hashed::new(content_len, lanes.count(), &initial.meanings),
             matching: Matching::new(content_len, lanes.count(), &initial.chances),
+            calibrated: has_network.then(|| Calibrated::new(content_len)),
             order_zero: OrderZero::new(),
             first_layer: Layer::new(std::array::from_fn(|set| {
                 WeightSet::new(initial.weights[set].clone(), GROUP_VALUES[set])
             })),
             last_layer: Layer::new([WeightSet::new(vec![last_initial], 256)]),
-            refinement: Refinement::new(curves),
+            refinement: Refinement::new(content_len),
             rate: FIRST_RATE << 16,
             #[cfg(target_arch = "x86_64")]
-            has_avx2: std::arch::is_x86_feature_detected!("avx2")
+            has_avx2: avx2::is_there()
                 && matches!(InstructionSet::from_environment(), Ok(set) if set >= InstructionSet::Avx2),
             left_out: 0..0,
         }
     }
 
-    /// Silences an expert, by its name in `expert_names`: to see what it is worth.
+    /// Silences an expert, by its name in `expert_names`: to see what it is worth. Without the
+    /// network there is nothing to calibrate, either.
     ///
     /// # Panics
     ///
@@ -178,6 +174,7 @@ impl Mixture {
             None => index * hashed::INPUTS_EACH..(index + 1) * hashed::INPUTS_EACH,
             Some(0) => MATCHING..NETWORK,
             Some(1) => NETWORK..ORDER_ZERO,
+            Some(2) => CALIBRATED..ORDER_ZERO,
             Some(_) => ORDER_ZERO..CONSTANT,
         };
     }
@@ -185,7 +182,7 @@ impl Mixture {
     /// The names of all experts.
     #[must_use]
     pub fn expert_names() -> Vec<&'static str> {
-        let others = ["match", "network", "order 0"];
+        let others = ["match", "network", "calibration", "order 0"];
         contexts::NAMES.into_iter().chain(others).collect()
     }
 
@@ -194,7 +191,7 @@ impl Mixture {
     #[must_use]
     pub fn learned(&self) -> Initial {
         Initial {
-            weights: std::array::from_fn(|set| self.first_layer.sets()[set].group_means()),
+            weights: std::array::from_fn(|set| self.first_layer.group_means(set)),
             meanings: self.hashed.meanings(),
             chances: self.matching.chances(),
         }
@@ -240,7 +237,7 @@ impl Mixture {
     ) -> Result<u8, B::Error> {
         #[cfg(target_arch = "x86_64")]
         if self.has_avx2 {
-            // SAFETY: the processor has AVX2.
+            // SAFETY: the processor has AVX2, and what comes with it.
             return unsafe { self.code_avx2(lane, table, bits) };
         }
         self.code_with::<Portable, B>(lane, table, bits)
@@ -248,7 +245,7 @@ impl Mixture {
 
     /// The same code, compiled for 256-bit vectors.
     #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2")]
+    #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
     fn code_avx2<B: Bits>(
         &mut self,
         lane: usize,
@@ -287,7 +284,11 @@ impl Mixture {
         let past = Past::of_lane(&self.content, &self.lanes, &self.positions, lane);
         self.matching.prefetch(&past);
         self.hashed.begin_symbol(0..contexts::PROMISED, &past);
-        let previous = [past.back(1).into(), past.back(2).into()];
+        let of_context = |context| self.hashed.hash(context);
+        self.refinement.begin_symbol(of_context(contexts::ORDER_2));
+        if let Some(calibrated) = &mut self.calibrated {
+            calibrated.begin_symbol([contexts::ORDER_1, contexts::WORD].map(of_context));
+        }
         let (lanes, positions) = (&self.lanes, &self.positions);
         // A match that goes on can run beyond the end of the content, where there are several lanes.
         let is_known = |position| {
@@ -299,16 +300,19 @@ impl Mixture {
         let past = Past { promised, ..past };
         self.hashed
             .begin_symbol(contexts::PROMISED..contexts::COUNT, &past);
+        let of_context = |context| (self.hashed.hash(context) >> (32 - HASH_BITS)) as usize;
+        let [two_symbols, shape] = [contexts::ORDER_2, contexts::SHAPE].map(of_context);
         let sureness = network.sureness();
+        let previous = usize::from(past.back(1));
+        self.first_layer.select(1, sureness * 256 + previous);
+        self.first_layer.select(3, two_symbols);
+        self.first_layer.select(5, shape);
         self.hashed.find_buckets();
         let mut inputs = [0; INPUTS];
         inputs[CONSTANT] = 256;
         Moment {
-            sureness,
             network,
-            previous,
             node: Node::ROOT,
-            curves: self.curves(previous, Node::ROOT),
             inputs,
         }
     }
@@ -331,28 +335,29 @@ impl Mixture {
     fn predict<A: Arithmetic>(&mut self, moment: &mut Moment<'_>) -> u32 {
         let Moment { node, inputs, .. } = moment;
         let node = *node;
-        let curve = moment.curves + (node.index as usize & 1);
-        moment.curves = self.curves(moment.previous, node.child(0));
-        self.refinement.prefetch(moment.curves);
+        self.refinement.select(node);
         let of_contexts = inputs.first_chunk_mut().expect("contexts come first");
-        let known = self.hashed.predict(node, of_contexts);
+        let known = self.hashed.predict::<A>(node, of_contexts);
         inputs[MATCHING..NETWORK].copy_from_slice(&self.matching.predict(node));
-        inputs[NETWORK..ORDER_ZERO].copy_from_slice(&moment.network.predict(node));
+        inputs[NETWORK..CALIBRATED].copy_from_slice(&moment.network.predict(node));
+        if let Some(calibrated) = &mut self.calibrated {
+            let says = calibrated.predict(node, inputs[NETWORK]);
+            inputs[CALIBRATED..ORDER_ZERO].copy_from_slice(&says);
+        }
         inputs[ORDER_ZERO..CONSTANT].copy_from_slice(&self.order_zero.predict(node));
-        moment.inputs[self.left_out.clone()].fill(0);
+        if !self.left_out.is_empty() {
+            moment.inputs[self.left_out.clone()].fill(0);
+        }
 
-        let [previous, before] = moment.previous;
-        let values = [
-            self.matching.class(),
-            moment.sureness * 256 + previous,
-            node.index as usize,
-            before,
-            known * 8 + node.bits_left as usize - 1,
-        ];
-        let outputs = self.first_layer.mix::<A>(values, &moment.inputs);
-        let [mixed, ..] = *self.last_layer.mix::<A>([node.index as usize], outputs);
-        let refined = self.refinement.refine(curve, mixed);
-        ((squash(mixed) + refined) >> 1).clamp(1, 65_535)
+        self.first_layer.select(0, self.matching.class());
+        self.first_layer.select(2, node.index as usize);
+        let left = node.bits_left as usize;
+        self.first_layer.select(4, known * 8 + left - 1);
+        let outputs = self.first_layer.mix::<A>(&moment.inputs);
+        self.last_layer.select(0, node.index as usize);
+        let [mixed, ..] = *self.last_layer.mix::<A>(outputs);
+        let refined = self.refinement.refine(mixed);
+        ((squash(mixed.into()) + refined) >> 1).clamp(1, 65_535)
     }
 
     #[inline(always)]
@@ -360,6 +365,9 @@ impl Mixture {
         let node = moment.node;
         self.hashed.update(node, bit);
         self.matching.update(node, bit);
+        if let Some(calibrated) = &mut self.calibrated {
+            calibrated.update(bit);
+        }
         self.order_zero.update(node, bit);
         let rate = (self.rate >> 16).max(LAST_RATE);
         self.rate -= self.rate >> RATE_DECAY;
@@ -367,14 +375,6 @@ impl Mixture {
         let outputs = self.first_layer.outputs();
         self.last_layer.update::<A>(outputs, bit, OUTPUT_RATE);
         self.refinement.update(bit);
-    }
-
-    /// The curves of the two symbols before, at a node and its sibling: this one and the next.
-    #[inline(always)]
-    fn curves(&self, previous: [usize; 2], node: Node) -> usize {
-        let context = (previous[1] << 8 | previous[0]) as u64;
-        let pair = hash(node.index >> 1, context) as usize;
-        (pair << 1) & (self.refinement.curves() - 1)
     }
 
     #[inline(always)]

@@ -4,80 +4,114 @@
 //! Format: docs/adaptive.md, "Refinement".
 
 use super::logistic::{STRETCH_LIMIT, squash};
-use crate::prefetch::prefetch;
+use super::node::Node;
+use crate::memory::prefetch;
 
-/// A context's curve has this many points, `SPACING` apart; two curves fill a cache line.
-const POINTS: usize = 16;
-const SPACING: i32 = 820;
+/// The points of a curve are one nat apart.
+const SPACING_BITS: u32 = 9;
+
+/// Not all are used: so many fill a cache line.
+const POINTS: usize = 32;
+const _: () = assert!(((2 * STRETCH_LIMIT) >> SPACING_BITS) as usize + 1 < POINTS);
 
 /// How far the two points next to a probability move towards the bit, in 2^-16.
-const RATE: i32 = 650;
+const RATE: i32 = 1600;
 
-/// One curve for every context.
-pub(super) struct Refinement {
-    /// Probability minus the identity's: zeros are curves that correct nothing.
-    points: Vec<i16>,
-    /// The points used last: this one and the next.
-    used: usize,
-}
+const MIN_CURVES: usize = 1 << 8;
+const MAX_CURVES: usize = 1 << 14;
 
-/// The probability at each point of the identity.
-static IDENTITY: [i32; POINTS] = {
+/// What probabilities become, at points in the logistic domain.
+#[derive(Clone)]
+#[repr(align(64))]
+struct Curve([u16; POINTS]);
+
+/// Before anything is learned: a little nearer to one half than the probability itself, since whoever knows
+/// little is rather too sure.
+const FIRST: Curve = {
     let mut points = [0; POINTS];
     let mut point = 0;
     while point < POINTS {
-        points[point] = squash(SPACING * point as i32 - STRETCH_LIMIT) as i32;
+        let stretched = ((point as i32) << SPACING_BITS) - STRETCH_LIMIT;
+        points[point] = squash(stretched - (stretched >> 5)) as u16;
         point += 1;
     }
-    points
+    Curve(points)
 };
 
+/// A curve for every context.
+pub(super) struct Refinement {
+    curves: Vec<Curve>,
+    /// The hash of what the symbol comes after.
+    context: u32,
+    /// Where the curves of the next node and its sibling begin.
+    pair: usize,
+    /// The curve of the node at hand, and the first of the two points that it was asked for.
+    curve: usize,
+    point: usize,
+}
+
 impl Refinement {
-    /// Makes curves for contexts in `0 .. contexts`.
-    pub(super) fn new(contexts: usize) -> Self {
+    /// Has up to eight curves for each symbol of the content.
+    pub(super) fn new(content_len: usize) -> Self {
+        let curves = (content_len * 8).next_power_of_two();
         Self {
-            points: vec![0; contexts * POINTS],
-            used: 0,
+            curves: vec![FIRST; curves.clamp(MIN_CURVES, MAX_CURVES)],
+            context: 0,
+            pair: 0,
+            curve: 0,
+            point: 0,
         }
     }
 
-    /// How many curves there are.
+    /// Before a symbol, with the hash of what it comes after.
     #[inline(always)]
-    pub(super) fn curves(&self) -> usize {
-        self.points.len() / POINTS
+    pub(super) fn begin_symbol(&mut self, context: u32) {
+        self.context = context;
+        self.expect(Node::ROOT);
     }
 
-    /// Gets the curves of two neighbours, `context` (even) and the next, ready for use.
+    /// Selects the curve of a node, and gets those of its children ready for use.
     #[inline(always)]
-    pub(super) fn prefetch(&self, context: usize) {
-        prefetch(&self.points, context * POINTS);
+    pub(super) fn select(&mut self, node: Node) {
+        self.curve = self.pair + (node.index as usize & 1);
+        self.expect(node.child(0));
+    }
+
+    /// The next node is this one or its sibling.
+    #[inline(always)]
+    fn expect(&mut self, node: Node) {
+        let nodes = (node.index / 2).wrapping_mul(0x9E37_79B1);
+        let mixed = (self.context ^ nodes).wrapping_mul(0x2C1B_3C6D);
+        self.pair = (mixed >> 7) as usize & (self.curves.len() - 2);
+        prefetch(&self.curves, self.pair);
+        prefetch(&self.curves, self.pair + 1);
     }
 
     /// The corrected probability, in `1 ..= 65_535`.
     #[inline(always)]
-    pub(super) fn refine(&mut self, context: usize, stretched: i32) -> u32 {
-        let distance = stretched + STRETCH_LIMIT;
-        let point = (distance / SPACING) as usize;
-        self.used = context * POINTS + point;
-        let [low, high] = [0, 1].map(|next| self.value(self.used + next));
-        let probability = low + (high - low) * (distance % SPACING) / SPACING;
-        probability.clamp(1, 65_535) as u32
+    pub(super) fn refine(&mut self, stretched: i16) -> u32 {
+        let distance = (i32::from(stretched) + STRETCH_LIMIT) as usize;
+        self.point = distance >> SPACING_BITS;
+        let rest = distance as i32 & ((1 << SPACING_BITS) - 1);
+        let [low, high] = self.points_used().map(|point| i32::from(*point));
+        let probability = low + (((high - low) * rest) >> SPACING_BITS);
+        probability.max(1) as u32
     }
 
     /// Moves the two points used last towards the bit.
     #[inline(always)]
     pub(super) fn update(&mut self, bit: u32) {
         let target = (bit * 65_535) as i32;
-        for index in [self.used, self.used + 1] {
-            let value = self.value(index);
-            let moved = value + (((target - value) * RATE) >> 16);
-            let correction = moved - IDENTITY[index % POINTS];
-            self.points[index] = correction.clamp(i16::MIN.into(), i16::MAX.into()) as i16;
+        for point in self.points_used() {
+            let value = i32::from(*point);
+            *point = (value + (((target - value) * RATE) >> 16)) as u16;
         }
     }
 
     #[inline(always)]
-    fn value(&self, index: usize) -> i32 {
-        IDENTITY[index % POINTS] + i32::from(self.points[index])
+    fn points_used(&mut self) -> [&mut u16; 2] {
+        let points = &mut self.curves[self.curve].0;
+        let (low, high) = points[self.point % (POINTS - 1)..].split_at_mut(1);
+        [&mut low[0], &mut high[0]]
     }
 }

@@ -9,7 +9,7 @@
 //!
 //! Format: docs/adaptive.md, "Slots".
 
-use crate::prefetch::prefetch;
+use crate::memory::{prefetch, use_large_pages};
 
 /// The cells of a nibble's tree, and the check before them.
 const BUCKET_LEN: usize = 16;
@@ -17,6 +17,9 @@ const BUCKET_BYTES: usize = 4 * BUCKET_LEN;
 
 /// The second nibble's bucket is one of as many as the first one's.
 const PAGE_BUCKETS: usize = 64;
+
+/// Where a cell's count is.
+pub(super) const COUNT_BITS: u32 = 0xFF00;
 
 /// The count of a cell stops here: its probability follows the last few hundred bits.
 const COUNT_LIMIT: u32 = 127;
@@ -27,6 +30,11 @@ const COUNT_LIMIT: u32 = 127;
 pub(super) struct Cell(u32);
 
 impl Cell {
+    #[inline(always)]
+    pub(super) fn bits(self) -> u32 {
+        self.0
+    }
+
     /// That the next bit is 1, in `0 ..= 65_535`.
     #[inline(always)]
     pub(super) fn probability(self) -> u32 {
@@ -117,7 +125,8 @@ impl Slots {
     /// Makes at least `buckets` buckets, all empty.
     pub(super) fn new(buckets: usize) -> Self {
         let buckets = buckets.max(1).next_multiple_of(PAGE_BUCKETS);
-        let words = vec![0_u32; (buckets + 1) * BUCKET_LEN];
+        let mut words = vec![0_u32; (buckets + 1) * BUCKET_LEN];
+        use_large_pages(&mut words);
         let first = words.as_ptr().align_offset(BUCKET_BYTES).min(BUCKET_LEN);
         Self {
             words,

@@ -11,7 +11,7 @@ use super::attention::{Attention, Scratch};
 use super::lane::Lane;
 use super::ring::Span;
 use super::team::Team;
-use crate::prefetch::prefetch;
+use crate::memory::prefetch;
 
 /// Rows of a tile: enough for the arithmetic to outweigh the reading of the weights, few enough
 /// for the activations to stay in the second-level cache.

@@ -42,6 +42,12 @@ pub(super) const NAMES: [&str; 11] = [
 /// How many contexts there are.
 pub(super) const COUNT: usize = NAMES.len();
 
+/// Those that select other things, too.
+pub(super) const ORDER_1: usize = 0;
+pub(super) const ORDER_2: usize = 1;
+pub(super) const WORD: usize = 4;
+pub(super) const SHAPE: usize = 6;
+
 /// Which one needs the match. It is the last: while the match is looked for, the memory of all others comes.
 pub(super) const PROMISED: usize = COUNT - 1;
 

@@ -3,23 +3,29 @@
 use super::Context;
 use crate::adaptive::past::{Past, hash};
 
-/// The shapes of the last eight symbols.
+/// The shapes of the last six symbols.
 pub(super) struct Shape;
 
 impl Context for Shape {
     fn hash(&mut self, past: &Past<'_>) -> u32 {
-        let shapes = past.recent.to_be_bytes().map(shape_of);
+        let symbols = past.last(6).to_be_bytes();
+        let shapes = symbols.map(|symbol| SHAPES[usize::from(symbol)]);
         hash(9, u64::from_be_bytes(shapes))
     }
 }
 
-/// The same for all digits, for all capital letters, and for all other letters.
-#[inline(always)]
-fn shape_of(symbol: u8) -> u8 {
-    match symbol {
-        b'0'..=b'9' => b'0',
-        b'A'..=b'Z' => b'A',
-        b'a'..=b'z' | 128.. => b'a',
-        other => other,
+/// By symbol: the same for all digits, for all capital letters, and for all other letters.
+static SHAPES: [u8; 256] = {
+    let mut shapes = [0; 256];
+    let mut symbol = 0;
+    while symbol < shapes.len() {
+        shapes[symbol] = match symbol as u8 {
+            b'0'..=b'9' => b'0',
+            b'A'..=b'Z' => b'A',
+            b'a'..=b'z' | 128.. => b'a',
+            other => other,
+        };
+        symbol += 1;
     }
-}
+    shapes
+};

@@ -8,8 +8,9 @@ use super::Node;
 use crate::adaptive::bit_history;
 use crate::adaptive::contexts::{self, Context};
 use crate::adaptive::logistic::rough_stretch;
+use crate::adaptive::mixer::Arithmetic;
 use crate::adaptive::past::Past;
-use crate::adaptive::slots::{Address, Cell, Slots};
+use crate::adaptive::slots::{Address, COUNT_BITS, Cell, Slots};
 
 pub(in crate::adaptive) const CONTEXTS: usize = contexts::COUNT;
 
@@ -112,6 +113,12 @@ impl Hashed {
         }
     }
 
+    /// The hash of a context.
+    #[inline(always)]
+    pub(in crate::adaptive) fn hash(&self, context: usize) -> u32 {
+        self.hashes[context]
+    }
+
     /// Learns the symbol that followed `past`.
     #[inline(always)]
     pub(in crate::adaptive) fn learn(&mut self, past: &Past<'_>, symbol: u8) {
@@ -122,7 +129,11 @@ impl Hashed {
 
     /// What all contexts say, and how many know anything.
     #[inline(always)]
-    pub(in crate::adaptive) fn predict(&mut self, node: Node, inputs: &mut [i32; INPUTS]) -> usize {
+    pub(in crate::adaptive) fn predict<A: Arithmetic>(
+        &mut self,
+        node: Node,
+        inputs: &mut [i16; INPUTS],
+    ) -> usize {
         let place = node.in_nibble();
         for (cell, &bucket) in self.cells.iter_mut().zip(&self.buckets) {
             *cell = self.slots.cell(bucket, place);
@@ -137,10 +148,7 @@ impl Hashed {
                 rough_stretch(meaning >> 16),
             ];
         }
-        self.cells
-            .iter()
-            .map(|cell| u32::from(cell.count() > 0))
-            .sum::<u32>() as usize
+        A::count(&self.cells.map(Cell::bits), COUNT_BITS)
     }
 
     #[inline(always)]

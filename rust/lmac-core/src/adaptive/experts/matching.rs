@@ -7,7 +7,7 @@ use super::{Expert, Node, centred};
 use crate::adaptive::chance::Chance;
 use crate::adaptive::logistic::stretch;
 use crate::adaptive::past::{Past, hash};
-use crate::prefetch::prefetch;
+use crate::memory::{prefetch, use_large_pages};
 
 const INPUTS: usize = 2;
 
@@ -93,7 +93,11 @@ impl Matching {
         let entries = content_len.clamp(1, MAX_ENTRIES).next_power_of_two();
         Self {
             lanes: vec![Match::default(); lanes],
-            tables: MIN_LENS.map(|_| vec![0; entries]),
+            tables: MIN_LENS.map(|_| {
+                let mut table = vec![0; entries];
+                use_large_pages(&mut table);
+                table
+            }),
             chances: chances.map(|chance| Chance::new(chance.into(), PRIOR_COUNT)),
             promised: None,
             expected: 0,
@@ -184,13 +188,13 @@ impl Matching {
 
 impl Expert<INPUTS> for Matching {
     #[inline(always)]
-    fn predict(&mut self, node: Node) -> [i32; INPUTS] {
+    fn predict(&mut self, node: Node) -> [i16; INPUTS] {
         let Some(bit) = node.bit_of(self.expected) else {
             (self.expected, self.class) = (0, 0);
             return [0; INPUTS];
         };
         let right = self.chances[self.class].probability();
-        let sign = 2 * bit as i32 - 1;
+        let sign = 2 * bit as i16 - 1;
         [sign * stretch(right), sign * centred(right)]
     }
 

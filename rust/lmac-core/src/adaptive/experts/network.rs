@@ -31,7 +31,7 @@ impl<'a> Network<'a> {
 
 impl Expert<2> for Network<'_> {
     #[inline(always)]
-    fn predict(&mut self, node: Node) -> [i32; 2] {
+    fn predict(&mut self, node: Node) -> [i16; 2] {
         let Some(table) = self.table else {
             return [0; 2];
         };

@@ -43,7 +43,7 @@ impl OrderZero {
 
 impl Expert<1> for OrderZero {
     #[inline(always)]
-    fn predict(&mut self, node: Node) -> [i32; 1] {
+    fn predict(&mut self, node: Node) -> [i16; 1] {
         [stretch(
             self.chances[node.index as usize & 255].probability(),
         )]

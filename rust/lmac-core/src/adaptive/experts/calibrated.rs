@@ -1,0 +1,47 @@
+//! The language model once more, corrected: what it says, refined by what came true of it after the
+//! last symbol, and in the current word.
+//!
+//! Format: docs/adaptive.md, "The network and order 0".
+
+use crate::adaptive::logistic::stretch;
+use crate::adaptive::node::Node;
+use crate::adaptive::refinement::Refinement;
+
+pub(in crate::adaptive) const INPUTS: usize = 2;
+
+pub(in crate::adaptive) struct Calibrated {
+    refinements: [Refinement; INPUTS],
+}
+
+impl Calibrated {
+    pub(in crate::adaptive) fn new(content_len: usize) -> Self {
+        Self {
+            refinements: [(); INPUTS].map(|()| Refinement::new(content_len)),
+        }
+    }
+
+    /// Before a symbol, with the hashes of what it comes after.
+    #[inline(always)]
+    pub(in crate::adaptive) fn begin_symbol(&mut self, contexts: [u32; INPUTS]) {
+        for (refinement, context) in self.refinements.iter_mut().zip(contexts) {
+            refinement.begin_symbol(context);
+        }
+    }
+
+    /// What it makes of what the network says at the node, in 1/512 nat.
+    #[inline(always)]
+    pub(in crate::adaptive) fn predict(&mut self, node: Node, network: i16) -> [i16; INPUTS] {
+        self.refinements.each_mut().map(|refinement| {
+            refinement.select(node);
+            stretch(refinement.refine(network))
+        })
+    }
+
+    /// Learns the bit that came at the node.
+    #[inline(always)]
+    pub(in crate::adaptive) fn update(&mut self, bit: u32) {
+        for refinement in &mut self.refinements {
+            refinement.update(bit);
+        }
+    }
+}
