@@ -20,7 +20,7 @@ INITIAL_VALUES = Path(__file__).parents[1] / "rust/lmac-core/src/adaptive/initia
 
 CONTEXTS = 11
 INPUTS = 30  # the zeros among the 32 count for nothing, and their weights stay as they are
-GROUPS = ((32, 1), (8, 256), (1, 256), (1, 4096), (12, 8), (1, 4096))  # of each set, and the vectors of a group
+GROUPS = ((32, 1), (8, 256), (1, 768), (1, 4096), (12, 8), (1, 4096))  # of each set, and the vectors of a group
 CLASSES = 32
 BYTES_BEFORE = (0, 1, 2, 3, 5, 9)  # a token, of which the contexts of its end know
 
@@ -77,14 +77,14 @@ class Mixture:
         selected = [
             self.matches.spoken_class,
             network.sureness * 256 + lane.last_symbol(1),
-            node,
+            self.matches.expectation() * 256 + node,
             order_2 >> 20,
             known * 8 + left - 1,
             shapes >> 20,
         ]
-        mixed = self.mixers.predict(inputs, selected, node)
+        mixed = self.mixers.predict(inputs, selected, (node, shapes >> 20))
         refined = self.refinement.predict(mixed, node, order_2)
-        return clip((squash(mixed) + refined) >> 1, 1, 65535)
+        return clip((5 * squash(mixed) + 3 * refined) >> 3, 1, 65535)
 
     def learn(self, node: int, bit: int) -> None:
         """Teaches the bit at the node of the last prediction to everything."""
@@ -451,6 +451,10 @@ class Matches:
         if self.expected is not None:
             self.chances[self.spoken_class].learn(int(bit == self.expected))
 
+    def expectation(self) -> int:
+        """1 or 2 if the match has said that a 0 or a 1 comes next; 0 if it has said nothing."""
+        return 0 if self.expected is None else 1 + self.expected
+
     def learn_symbol(self, lane: Lane, symbol: int) -> None:
         """Follows the match of the lane, and trusts it more or less."""
         if symbol == self.promised:
@@ -527,23 +531,24 @@ class Mixer:
 
 
 class Mixers:
-    """The six sets, and the last one, which mixes their outputs."""
+    """The six sets, and the last two, which mix their outputs."""
 
     def __init__(self, weights: list[list[list[int]]]) -> None:
         self.sets = [Mixer(vectors) for vectors in weights]
-        self.last_set = Mixer([[1365] * len(GROUPS) for _ in range(256)])
+        self.last_sets = [Mixer([[1365] * len(GROUPS) for _ in range(values)]) for values in (256, 4096)]
         self.rate = 1500 * 2**16  # the document calls it R
 
-    def predict(self, inputs: list[int], selected: list[int], node: int) -> int:
+    def predict(self, inputs: list[int], selected: list[int], last_selected: tuple[int, int]) -> int:
         """The mixed stretched probability."""
         outputs = [mixer.predict(inputs, number) for mixer, number in zip(self.sets, selected, strict=True)]
-        return self.last_set.predict(outputs, node)
+        return sum(mixer.predict(outputs, number) for mixer, number in zip(self.last_sets, last_selected, strict=True)) >> 1
 
     def learn(self, bit: int) -> None:
         """Teaches a bit to all sets."""
         for mixer in self.sets:
             mixer.learn(bit, max(self.rate >> 16, 300))
-        self.last_set.learn(bit, 150)
+        for mixer in self.last_sets:
+            mixer.learn(bit, 150)
         self.rate -= self.rate >> 18
 
 

@@ -66,18 +66,22 @@ const SETS: usize = 6;
 const SET_VALUES: [usize; SETS] = [
     matching::CLASSES,
     network::CLASSES * 256,
-    256,
+    3 * 256,
     1 << HASH_BITS,
     (hashed::CONTEXTS + 1) * 8,
     1 << HASH_BITS,
 ];
+
+/// Weight sets of the last layer.
+const LAST_SETS: usize = 2;
+const LAST_SET_VALUES: [usize; LAST_SETS] = [256, 1 << HASH_BITS];
 
 /// What selects a vector by the hash of a context: so many of its bits.
 const HASH_BITS: u32 = 12;
 
 /// How many values of a set's context begin with the same weights, and how many such groups there
 /// are: one for every class of match, sureness, and number of contexts known.
-const GROUP_VALUES: [usize; SETS] = [1, 256, 256, 1 << HASH_BITS, 8, 1 << HASH_BITS];
+const GROUP_VALUES: [usize; SETS] = [1, 256, 3 * 256, 1 << HASH_BITS, 8, 1 << HASH_BITS];
 const GROUPS: [usize; SETS] = {
     let mut groups = [0; SETS];
     let mut set = 0;
@@ -93,7 +97,7 @@ const FIRST_RATE: i32 = 1500;
 const LAST_RATE: i32 = 300;
 const RATE_DECAY: u32 = 18;
 
-/// The learning rate of the last set.
+/// The learning rate of the last sets.
 const OUTPUT_RATE: i32 = 150;
 
 /// The state of a block's adaptive coding.
@@ -108,7 +112,7 @@ pub struct Mixture {
     calibrated: Option<Calibrated>,
     order_zero: OrderZero,
     first_layer: Layer<INPUTS, SETS>,
-    last_layer: Layer<OUTPUTS, 1>,
+    last_layer: Layer<OUTPUTS, LAST_SETS>,
     refinement: Refinement,
     /// The first layer's rate, with 16 more bits of fraction.
     rate: i32,
@@ -150,7 +154,9 @@ impl Mixture {
             first_layer: Layer::new(std::array::from_fn(|set| {
                 WeightSet::new(initial.weights[set].clone(), GROUP_VALUES[set])
             })),
-            last_layer: Layer::new([WeightSet::new(vec![last_initial], 256)]),
+            last_layer: Layer::new(
+                LAST_SET_VALUES.map(|values| WeightSet::new(vec![last_initial], values)),
+            ),
             refinement: Refinement::new(content_len),
             rate: FIRST_RATE << 16,
             #[cfg(target_arch = "x86_64")]
@@ -307,6 +313,7 @@ impl Mixture {
         self.first_layer.select(1, sureness * 256 + previous);
         self.first_layer.select(3, two_symbols);
         self.first_layer.select(5, shape);
+        self.last_layer.select(1, shape);
         self.hashed.find_buckets();
         let mut inputs = [0; INPUTS];
         inputs[CONSTANT] = 256;
@@ -350,14 +357,17 @@ impl Mixture {
         }
 
         self.first_layer.select(0, self.matching.class());
-        self.first_layer.select(2, node.index as usize);
+        let index = node.index as usize;
+        let expectation = self.matching.expectation(node);
+        self.first_layer.select(2, expectation * 256 + index);
         let left = node.bits_left as usize;
         self.first_layer.select(4, known * 8 + left - 1);
         let outputs = self.first_layer.mix::<A>(&moment.inputs);
-        self.last_layer.select(0, node.index as usize);
-        let [mixed, ..] = *self.last_layer.mix::<A>(outputs);
+        self.last_layer.select(0, index);
+        let [by_node, by_shape, ..] = *self.last_layer.mix::<A>(outputs);
+        let mixed = (by_node + by_shape) >> 1;
         let refined = self.refinement.refine(mixed);
-        ((squash(mixed.into()) + refined) >> 1).clamp(1, 65_535)
+        ((5 * squash(mixed.into()) + 3 * refined) >> 3).clamp(1, 65_535)
     }
 
     #[inline(always)]

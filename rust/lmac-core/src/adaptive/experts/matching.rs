@@ -135,6 +135,12 @@ impl Matching {
         }
     }
 
+    /// Whether the match expects a 0 or a 1 at the node: 1 or 2; 0 if it expects nothing.
+    #[inline(always)]
+    pub(in crate::adaptive) fn expectation(&self, node: Node) -> usize {
+        node.bit_of(self.expected).map_or(0, |bit| 1 + bit as usize)
+    }
+
     /// Class of the match; 0 if there is none.
     #[inline(always)]
     pub(in crate::adaptive) fn class(&self) -> usize {
