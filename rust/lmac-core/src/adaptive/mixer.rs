@@ -2,7 +2,7 @@
 //!
 //! Inputs are stretched probabilities. Each *set* holds a vector of weights for every value of a
 //! small context, and mixes the inputs by the vector that the context selects; each learns on its
-//! own. A last set, of the same kind, mixes what they say.
+//! own. Last sets, of the same kind, mix what they say.
 //!
 //! Format: docs/adaptive.md, "Mixers".
 
@@ -34,7 +34,12 @@ pub(super) struct Layer<const INPUTS: usize, const SETS: usize> {
 struct Weights<const INPUTS: usize>([i16; INPUTS]);
 
 impl<const INPUTS: usize, const SETS: usize> Layer<INPUTS, SETS> {
+    /// # Panics
+    ///
+    /// If the sets have more values together than `u16` can number.
     pub(super) fn new(sets: [WeightSet<INPUTS>; SETS]) -> Self {
+        let values: usize = sets.iter().map(|set| set.numbers.len()).sum();
+        assert!(u16::try_from(values).is_ok());
         const { assert!(SETS <= OUTPUTS && INPUTS.is_multiple_of(2)) };
         const { assert!(INPUTS as i64 / 2 * GREATEST_TERM < 1 << 31) };
         Self {
@@ -45,7 +50,7 @@ impl<const INPUTS: usize, const SETS: usize> Layer<INPUTS, SETS> {
         }
     }
 
-    /// What a set's groups of values begin with, had it learned before what it has learned now.
+    /// The mean of the vectors of each group of a set's values.
     pub(super) fn group_means(&self, set: usize) -> Vec<[i16; INPUTS]> {
         let WeightSet {
             numbers,

@@ -4,7 +4,8 @@
 //! and nothing else. Here the network's frequencies become, bit by bit, one expert among several
 //! that learn as they go: the symbols after a hashed context (`hashed.rs`; the contexts
 //! are in `contexts/`), what followed where the last symbols occurred before (`matching.rs`), the
-//! mere frequency of symbols (`order_zero.rs`).
+//! network as far as it was right after such symbols (`calibrated.rs`), the mere frequency of symbols
+//! (`order_zero.rs`).
 //! A mixer that learns whom to believe (`mixer.rs`) makes one probability of what they say, and
 //! curves that learn how right it is correct it (`refinement.rs`). All of it is integer arithmetic,
 //! on tables made by integer arithmetic, and the same on every machine.
@@ -61,27 +62,37 @@ const ORDER_ZERO: usize = CALIBRATED + calibrated::INPUTS;
 const CONSTANT: usize = ORDER_ZERO + 1;
 const INPUTS: usize = (CONSTANT + 1).next_multiple_of(16);
 
-/// Weight sets of the first layer, and how many values their contexts have.
+/// Weight sets of the first layer: by the class of the match, by how sure the network is and the
+/// symbol before, by the node and what the match expects there, by the two symbols before, by how
+/// many contexts are known, by the shape of the symbols before.
+const BY_MATCH: usize = 0;
+const BY_SURENESS: usize = 1;
+const BY_NODE: usize = 2;
+const BY_SYMBOLS: usize = 3;
+const BY_KNOWN: usize = 4;
+const BY_SHAPE: usize = 5;
 const SETS: usize = 6;
+
+/// How many values their contexts have.
 const SET_VALUES: [usize; SETS] = [
     matching::CLASSES,
     network::CLASSES * 256,
-    3 * 256,
+    matching::EXPECTATIONS * 256,
     1 << HASH_BITS,
     (hashed::CONTEXTS + 1) * 8,
     1 << HASH_BITS,
 ];
 
-/// Weight sets of the last layer.
-const LAST_SETS: usize = 2;
-const LAST_SET_VALUES: [usize; LAST_SETS] = [256, 1 << HASH_BITS];
-
-/// What selects a vector by the hash of a context: so many of its bits.
-const HASH_BITS: u32 = 12;
-
-/// How many values of a set's context begin with the same weights, and how many such groups there
+/// How many of these in a row begin with the same weights, and how many such groups there
 /// are: one for every class of match, sureness, and number of contexts known.
-const GROUP_VALUES: [usize; SETS] = [1, 256, 3 * 256, 1 << HASH_BITS, 8, 1 << HASH_BITS];
+const GROUP_VALUES: [usize; SETS] = [
+    1,
+    256,
+    SET_VALUES[BY_NODE],
+    SET_VALUES[BY_SYMBOLS],
+    8,
+    SET_VALUES[BY_SHAPE],
+];
 const GROUPS: [usize; SETS] = {
     let mut groups = [0; SETS];
     let mut set = 0;
@@ -91,6 +102,14 @@ const GROUPS: [usize; SETS] = {
     }
     groups
 };
+
+/// Weight sets of the last layer: by the node, and by the shape of the symbols before.
+const LAST_BY_NODE: usize = 0;
+const LAST_BY_SHAPE: usize = 1;
+const LAST_SET_VALUES: [usize; 2] = [256, 1 << HASH_BITS];
+
+/// What selects by the hash of a context: so many of its bits.
+const HASH_BITS: u32 = 12;
 
 /// The learning rate of the first layer, in 2^-16, falls from the first to the last.
 const FIRST_RATE: i32 = 1500;
@@ -112,7 +131,7 @@ pub struct Mixture {
     calibrated: Option<Calibrated>,
     order_zero: OrderZero,
     first_layer: Layer<INPUTS, SETS>,
-    last_layer: Layer<OUTPUTS, LAST_SETS>,
+    last_layer: Layer<OUTPUTS, { LAST_SET_VALUES.len() }>,
     refinement: Refinement,
     /// The first layer's rate, with 16 more bits of fraction.
     rate: i32,
@@ -306,14 +325,13 @@ impl Mixture {
         let past = Past { promised, ..past };
         self.hashed
             .begin_symbol(contexts::PROMISED..contexts::COUNT, &past);
-        let of_context = |context| (self.hashed.hash(context) >> (32 - HASH_BITS)) as usize;
-        let [two_symbols, shape] = [contexts::ORDER_2, contexts::SHAPE].map(of_context);
-        let sureness = network.sureness();
-        let previous = usize::from(past.back(1));
-        self.first_layer.select(1, sureness * 256 + previous);
-        self.first_layer.select(3, two_symbols);
-        self.first_layer.select(5, shape);
-        self.last_layer.select(1, shape);
+        let bits_of = |context| (self.hashed.hash(context) >> (32 - HASH_BITS)) as usize;
+        let [symbols, shape] = [contexts::ORDER_2, contexts::SHAPE].map(bits_of);
+        let sure = network.sureness() * 256 + usize::from(past.back(1));
+        self.first_layer.select(BY_SURENESS, sure);
+        self.first_layer.select(BY_SYMBOLS, symbols);
+        self.first_layer.select(BY_SHAPE, shape);
+        self.last_layer.select(LAST_BY_SHAPE, shape);
         self.hashed.find_buckets();
         let mut inputs = [0; INPUTS];
         inputs[CONSTANT] = 256;
@@ -356,14 +374,13 @@ impl Mixture {
             moment.inputs[self.left_out.clone()].fill(0);
         }
 
-        self.first_layer.select(0, self.matching.class());
-        let index = node.index as usize;
+        let (index, left) = (node.index as usize, node.bits_left as usize);
         let expectation = self.matching.expectation(node);
-        self.first_layer.select(2, expectation * 256 + index);
-        let left = node.bits_left as usize;
-        self.first_layer.select(4, known * 8 + left - 1);
+        self.first_layer.select(BY_MATCH, self.matching.class());
+        self.first_layer.select(BY_NODE, expectation * 256 + index);
+        self.first_layer.select(BY_KNOWN, known * 8 + left - 1);
         let outputs = self.first_layer.mix::<A>(&moment.inputs);
-        self.last_layer.select(0, index);
+        self.last_layer.select(LAST_BY_NODE, index);
         let [by_node, by_shape, ..] = *self.last_layer.mix::<A>(outputs);
         let mixed = (by_node + by_shape) >> 1;
         let refined = self.refinement.refine(mixed);

@@ -36,6 +36,9 @@ const RECOVERY: u8 = 8;
 pub(in crate::adaptive) const CLASSES: usize = 2 * LENGTH_CLASSES;
 const LENGTH_CLASSES: usize = 16;
 
+/// What a match can expect: nothing, a 0, a 1.
+pub(in crate::adaptive) const EXPECTATIONS: usize = 3;
+
 /// That a match is right, before anything is learned, in 2^-16.
 pub(in crate::adaptive) fn prior(class: usize) -> u16 {
     let length_class = class % LENGTH_CLASSES;
