@@ -67,8 +67,20 @@ const fn stretch_table<const LEN: usize>(first: u128, stride: u128, bits: u32) -
 /// By probability.
 static STRETCH: [i16; 1 << PROBABILITY_BITS] = stretch_table(0, 1, PROBABILITY_BITS);
 
-/// By the upper 12 bits of a probability: the value in the middle.
-static ROUGH_STRETCH: [i16; 4096] = stretch_table(1, 2, 13);
+/// One half, as a probability of 32 bits. Those that are stored are stored without it: empty memory is one half.
+pub(super) const HALF: u32 = 1 << 31;
+
+/// By the upper 12 bits of a probability without `HALF`: the value in the middle.
+static ROUGH_STRETCH: [i16; 4096] = {
+    let by_probability: [i16; 4096] = stretch_table(1, 2, 13);
+    let mut table = [0; 4096];
+    let mut index = 0;
+    while index < table.len() {
+        table[index] = by_probability[index ^ (table.len() / 2)];
+        index += 1;
+    }
+    table
+};
 
 /// `ln(p / (1 - p))` of a probability in `1 ..= 65_535`.
 #[inline(always)]
@@ -76,10 +88,11 @@ pub(super) fn stretch(probability: u32) -> i16 {
     STRETCH[probability as usize & 0xFFFF]
 }
 
-/// The same to 12 bits of the probability: the table is small enough to stay in the cache.
+/// The same of a probability of 32 bits, stored without `HALF`, to its upper 12: the table is small enough to stay
+/// in the cache.
 #[inline(always)]
-pub(super) fn rough_stretch(probability: u32) -> i16 {
-    ROUGH_STRETCH[probability as usize >> 4 & 0xFFF]
+pub(super) fn rough_stretch(stored: u32) -> i16 {
+    ROUGH_STRETCH[(stored >> 20) as usize]
 }
 
 /// The probability of a stretched one; arguments beyond the limit are clipped.
@@ -126,7 +139,7 @@ mod tests {
             let middle = (f64::from(probability >> 4) + 0.5) / 4096.0;
             let exact = (middle / (1.0 - middle)).ln() * 512.0;
             assert!(
-                (f64::from(rough_stretch(probability)) - exact).abs() <= 1.0,
+                (f64::from(rough_stretch(probability << 16 ^ HALF)) - exact).abs() <= 1.0,
                 "{probability}"
             );
         }

@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::Node;
 use crate::adaptive::bit_history;
 use crate::adaptive::contexts::{self, Context};
-use crate::adaptive::logistic::rough_stretch;
+use crate::adaptive::logistic::{HALF, rough_stretch};
 use crate::adaptive::mixer::Arithmetic;
 use crate::adaptive::past::Past;
 use crate::adaptive::slots::{Address, COUNT_BITS, Cell, Slots};
@@ -47,7 +47,7 @@ pub(in crate::adaptive) struct Hashed {
     cells: [Cell; PADDED],
     /// What their histories mean.
     said: [u32; PADDED],
-    /// By context: the probability of a 1 after each history, in 2^-32.
+    /// By context: the probability of a 1 after each history, in 2^-32, stored without `HALF`.
     meanings: [[u32; 256]; CONTEXTS],
 }
 
@@ -65,14 +65,15 @@ impl Hashed {
             buckets: [0; CONTEXTS],
             cells: [Cell::default(); PADDED],
             said: [0; PADDED],
-            meanings: meanings.map(|meanings| meanings.map(|meaning| u32::from(meaning) << 16)),
+            meanings: meanings
+                .map(|meanings| meanings.map(|meaning| u32::from(meaning) << 16 ^ HALF)),
         }
     }
 
     /// The meanings as they are now, in 2^-16.
     pub(in crate::adaptive) fn meanings(&self) -> [[u16; 256]; CONTEXTS] {
         self.meanings
-            .map(|meanings| meanings.map(|meaning| (meaning >> 16) as u16))
+            .map(|meanings| meanings.map(|meaning| ((meaning ^ HALF) >> 16) as u16))
     }
 
     /// Looks up some contexts before a symbol.
@@ -143,10 +144,7 @@ impl Hashed {
             let cell = self.cells[index];
             let meaning = self.meanings[index][cell.history() as usize];
             self.said[index] = meaning;
-            *inputs = [
-                rough_stretch(cell.probability()),
-                rough_stretch(meaning >> 16),
-            ];
+            *inputs = [rough_stretch(cell.bits()), rough_stretch(meaning)];
         }
         A::count(&self.cells.map(Cell::bits), COUNT_BITS)
     }
@@ -154,7 +152,7 @@ impl Hashed {
     #[inline(always)]
     pub(in crate::adaptive) fn update(&mut self, node: Node, bit: u32) {
         // First what vectors can do, for all contexts at once.
-        let mirror = bit.wrapping_neg();
+        let mirror = bit.wrapping_neg() ^ HALF;
         let rates = self.cells.map(Cell::rate);
         let mut moved = [Cell::default(); PADDED];
         for (index, moved) in moved.iter_mut().enumerate() {
