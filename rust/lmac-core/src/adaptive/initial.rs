@@ -90,14 +90,14 @@ impl Initial {
         mean
     }
 
-    /// The same with less trust in the network, by a tenth of a weight for what it says and a tenth for
+    /// The same with less trust in the network, by a twentieth of a weight for what it says and as much for
     /// what is made of it: what one learns such values from is of the kinds that the network was trained on, where it
     /// deserves more of it than elsewhere.
     #[must_use]
     pub fn with_doubts(mut self) -> Self {
         for vector in self.weights.iter_mut().flatten() {
-            vector[NETWORK] -= WEIGHT_ONE / 10;
-            vector[CALIBRATED] -= WEIGHT_ONE / 10;
+            vector[NETWORK] -= WEIGHT_ONE / 20;
+            vector[CALIBRATED] -= WEIGHT_ONE / 20;
         }
         self
     }
