@@ -43,3 +43,19 @@ pub(crate) fn use_large_pages<T>(elements: &mut [T]) {
     #[cfg(not(target_os = "linux"))]
     let _ = elements;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_change_nothing() {
+        for len in [0, 1, (4 << 20) - 1, 4 << 20, (5 << 20) + 3] {
+            let mut elements = vec![7_u8; len];
+            use_large_pages(&mut elements);
+            prefetch(&elements, len / 2);
+            prefetch(&elements, usize::MAX); // any address will do
+            assert!(elements.iter().all(|&element| element == 7), "{len}");
+        }
+    }
+}
