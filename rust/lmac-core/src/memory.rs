@@ -23,9 +23,16 @@ pub(crate) fn prefetch<T>(elements: &[T], index: usize) {
     let _ = (elements, index);
 }
 
+/// Zeros, in memory that the system has not touched yet, with large pages where they are worth it.
+pub(crate) fn zeros_for_random_use(len: usize) -> Vec<u32> {
+    let mut zeros = vec![0; len];
+    use_large_pages(&mut zeros);
+    zeros
+}
+
 /// Asks the system for large pages for elements that are used at random, so that fewer of their addresses have to be
 /// translated; does nothing where it cannot, or where they are few. They must not have been touched before.
-pub(crate) fn use_large_pages<T>(elements: &mut [T]) {
+fn use_large_pages<T>(elements: &mut [T]) {
     #[cfg(target_os = "linux")]
     {
         /// More than the small pages of any processor, less than the large ones.

@@ -4,9 +4,9 @@ use std::arch::x86_64::{
     __m128i, __m256i, _mm_adds_epi16, _mm_loadu_si128, _mm_madd_epi16, _mm_mulhrs_epi16,
     _mm_set1_epi16, _mm_srai_epi32, _mm_storeu_si128, _mm256_add_epi32, _mm256_adds_epi16,
     _mm256_and_si256, _mm256_castsi256_ps, _mm256_cmpeq_epi32, _mm256_hadd_epi32,
-    _mm256_inserti128_si256, _mm256_loadu_si256, _mm256_madd_epi16, _mm256_movemask_ps,
-    _mm256_mulhrs_epi16, _mm256_permute2x128_si256, _mm256_set1_epi16, _mm256_set1_epi32,
-    _mm256_setzero_si256, _mm256_srai_epi32, _mm256_storeu_si256,
+    _mm256_loadu_si256, _mm256_madd_epi16, _mm256_movemask_ps, _mm256_mulhrs_epi16,
+    _mm256_permute2x128_si256, _mm256_set1_epi16, _mm256_set1_epi32, _mm256_setzero_si256,
+    _mm256_srai_epi32, _mm256_storeu_si256, _mm256_zextsi128_si256,
 };
 
 use super::mixer::{Arithmetic, OUTPUTS};
@@ -66,8 +66,7 @@ fn dots<const INPUTS: usize, const SETS: usize>(
         }
         if let (Some(weights), Some(inputs)) = (weights_rest.first_chunk(), rest.first_chunk()) {
             let pairs = _mm_madd_epi16(load_half(weights), load_half(inputs));
-            let terms = _mm_srai_epi32::<2>(pairs);
-            let terms = _mm256_inserti128_si256::<0>(_mm256_setzero_si256(), terms);
+            let terms = _mm256_zextsi128_si256(_mm_srai_epi32::<2>(pairs));
             *sums = _mm256_add_epi32(*sums, terms);
         }
     }

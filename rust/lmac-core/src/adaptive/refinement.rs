@@ -5,6 +5,7 @@
 
 use super::logistic::{STRETCH_LIMIT, squash};
 use super::node::Node;
+use super::past::rehash;
 use crate::memory::prefetch;
 
 /// The points of a curve are one nat apart.
@@ -80,9 +81,8 @@ impl Refinement {
     /// The next node is this one or its sibling.
     #[inline(always)]
     fn expect(&mut self, node: Node) {
-        let nodes = (node.index / 2).wrapping_mul(0x9E37_79B1);
-        let mixed = (self.context ^ nodes).wrapping_mul(0x2C1B_3C6D);
-        self.pair = (mixed >> 7) as usize & (self.curves.len() - 2);
+        let hash = rehash(self.context, node.index / 2);
+        self.pair = (hash >> 7) as usize & (self.curves.len() - 2);
         prefetch(&self.curves, self.pair);
         prefetch(&self.curves, self.pair + 1);
     }

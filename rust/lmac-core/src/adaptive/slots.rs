@@ -9,7 +9,8 @@
 //!
 //! Format: docs/adaptive.md, "Slots".
 
-use crate::memory::{prefetch, use_large_pages};
+use super::past::rehash;
+use crate::memory::{prefetch, zeros_for_random_use};
 
 /// The cells of a nibble's tree, and the check before them.
 const BUCKET_LEN: usize = 16;
@@ -102,7 +103,7 @@ impl Address {
     /// The place of the same context's second nibble, after the first one (with a leading 1).
     #[inline(always)]
     pub(super) fn second(self, context: u32, nibble: u32) -> Self {
-        let hash = (context ^ nibble.wrapping_mul(0x9E37_79B1)).wrapping_mul(0x2C1B_3C6D);
+        let hash = rehash(context, nibble);
         let page = self.bucket / PAGE_BUCKETS * PAGE_BUCKETS;
         Self {
             bucket: page + (hash >> 26) as usize,
@@ -125,8 +126,7 @@ impl Slots {
     /// Makes at least `buckets` buckets, all empty.
     pub(super) fn new(buckets: usize) -> Self {
         let buckets = buckets.max(1).next_multiple_of(PAGE_BUCKETS);
-        let mut words = vec![0_u32; (buckets + 1) * BUCKET_LEN];
-        use_large_pages(&mut words);
+        let words = zeros_for_random_use((buckets + 1) * BUCKET_LEN);
         let first = words.as_ptr().align_offset(BUCKET_BYTES).min(BUCKET_LEN);
         Self {
             words,

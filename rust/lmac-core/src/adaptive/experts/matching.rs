@@ -7,7 +7,7 @@ use super::{Expert, Node, centred};
 use crate::adaptive::chance::Chance;
 use crate::adaptive::logistic::stretch;
 use crate::adaptive::past::{Past, hash};
-use crate::memory::{prefetch, use_large_pages};
+use crate::memory::{prefetch, zeros_for_random_use};
 
 const INPUTS: usize = 2;
 
@@ -96,11 +96,7 @@ impl Matching {
         let entries = content_len.clamp(1, MAX_ENTRIES).next_power_of_two();
         Self {
             lanes: vec![Match::default(); lanes],
-            tables: MIN_LENS.map(|_| {
-                let mut table = vec![0; entries];
-                use_large_pages(&mut table);
-                table
-            }),
+            tables: MIN_LENS.map(|_| zeros_for_random_use(entries)),
             chances: chances.map(|chance| Chance::new(chance.into(), PRIOR_COUNT)),
             promised: None,
             expected: 0,
