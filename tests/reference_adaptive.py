@@ -2,8 +2,8 @@
 
 Names, formulas and the order of the sections are the document's. What it says of arrays is true of
 the dictionaries here, too, which hold only what was touched. Nothing but the standard library is
-used, and of lmac nothing but the initial values, which are part of the format: about 1,000 symbols
-a second.
+used, and of lmac nothing but the tree and the initial values, which are part of the format: about
+1,000 symbols a second.
 """
 
 import struct
@@ -16,7 +16,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
-INITIAL_VALUES = Path(__file__).parents[1] / "rust/lmac-core/src/adaptive/initial.bin"
+FILES = Path(__file__).parents[1] / "rust/lmac-core/src/adaptive"
 
 CONTEXTS = 11
 INPUTS = 30  # the zeros among the 32 count for nothing, and their weights stay as they are
@@ -51,20 +51,19 @@ class Mixture:
         network = Network(frequencies)
         self.matches.look(lane)
         self.hashes = lane.hashes(self.matches.promise())
-        self.slots.find_first(self.hashes)
-        node = 1
-        while node < 256:
-            if 16 <= node < 32:
-                self.slots.find_second(self.hashes, node)
+        node = ROOT
+        while node.question:
+            if node.depth % 4 == 0:
+                self.slots.find_group(self.hashes, node)
             bit = decode_bit(self.predict(node, lane, network))
             self.learn(node, bit)
-            node = 2 * node + bit
-        symbol = node - 256
+            node = node.child(bit)
+        symbol = SYMBOLS[node.first]
         self.matches.learn_symbol(lane, symbol)
         lane.learn_symbol(symbol)
         return symbol
 
-    def predict(self, node: int, lane: "Lane", network: "Network") -> int:
+    def predict(self, node: "Node", lane: "Lane", network: "Network") -> int:
         """The probability of a 1 at a node."""
         inputs, known = self.slots.predict(node)
         inputs += self.matches.predict(node)
@@ -72,25 +71,24 @@ class Mixture:
         inputs += network.predict(node)
         calibrated = [refinement.predict(inputs[-2], node, h) for refinement, h in zip(self.calibrations, (order_1, word), strict=False)]
         inputs += map(stretch, calibrated or [2**15, 2**15])
-        inputs += [stretch(self.order_zero[node].probability()), 256]
-        left = 9 - node.bit_length()
+        inputs += [stretch(self.order_zero[node.question].probability()), 256]
         selected = [
             self.matches.spoken_class,
             network.sureness * 256 + lane.last_symbol(1),
-            self.matches.expectation() * 256 + node,
+            self.matches.expectation() * 256 + node.question,
             order_2 >> 20,
-            known * 8 + left - 1,
+            known * 8 + min(node.depth, 7),
             shapes >> 20,
         ]
-        mixed = self.mixers.predict(inputs, selected, (node, shapes >> 20))
+        mixed = self.mixers.predict(inputs, selected, (node.question, shapes >> 20))
         refined = self.refinement.predict(mixed, node, order_2)
         return clip((5 * squash(mixed) + 3 * refined) >> 3, 1, 65535)
 
-    def learn(self, node: int, bit: int) -> None:
+    def learn(self, node: "Node", bit: int) -> None:
         """Teaches the bit at the node of the last prediction to everything."""
         self.slots.learn(bit)
         self.matches.learn(bit)
-        self.order_zero[node].learn(bit)
+        self.order_zero[node.question].learn(bit)
         self.mixers.learn(bit)
         for refinement in (self.refinement, *self.calibrations):
             refinement.learn(bit)
@@ -99,6 +97,64 @@ class Mixture:
 def clip(x: int, a: int, b: int) -> int:
     """The number between a and b that is nearest to x."""
     return a if x < a else b if x > b else x
+
+
+# The tree ----------------------------------------------------------------------------------------
+
+SYMBOLS = (FILES / "tree.bin").read_bytes()[::2]
+DEPTHS = (FILES / "tree.bin").read_bytes()[1::2]
+RANKS = {symbol: rank for rank, symbol in enumerate(SYMBOLS)}
+
+
+class Node(NamedTuple):
+    """Where the next bit stands; at a symbol, the question is 0."""
+
+    first: int
+    end: int
+    question: int
+    depth: int = 0
+    in_group: int = 1
+    bit: int = 0
+    parent: int = 0  # its question; 0 at the root
+
+    def child(self, bit: int) -> "Node":
+        """Where the tree goes on after a bit."""
+        first, end = (self.question, self.end) if bit else (self.first, self.question)
+        in_group = 1 if self.in_group >= 8 else 2 * self.in_group + bit
+        return Node(first, end, QUESTIONS.get((first, end), 0), self.depth + 1, in_group, bit, self.question)
+
+    def bit_to(self, symbol: int) -> int | None:
+        """The bit on the way to a symbol; none if the node does not lead there."""
+        rank = RANKS[symbol]
+        return int(rank >= self.question) if self.first <= rank < self.end else None
+
+
+def questions() -> dict[tuple[int, int], int]:
+    """The question of each node, which is a range of ranks."""
+    of_nodes = {}
+    waiting: list[tuple[int, int, int]] = []
+    for rank, of_symbol in enumerate(DEPTHS):
+        depth, first, end = of_symbol, rank, rank + 1
+        while waiting and waiting[-1][0] == depth:
+            _, left, _ = waiting.pop()
+            of_nodes[left, end] = first
+            depth, first = depth - 1, left
+        waiting.append((depth, first, end))
+    return of_nodes
+
+
+def way_to(symbol: int) -> list[int]:
+    """All bits of a symbol."""
+    bits = []
+    node = ROOT
+    while node.question:
+        bits.append(int(RANKS[symbol] >= node.question))
+        node = node.child(bits[-1])
+    return bits
+
+
+QUESTIONS = questions()
+ROOT = Node(0, 256, QUESTIONS[0, 256])
 
 
 # Logistic domain ---------------------------------------------------------------------------------
@@ -213,7 +269,7 @@ class Cell:
 
 
 class Bucket:
-    """The cells of a context for the nodes within a nibble."""
+    """The cells of a context for a group of nodes."""
 
     def __init__(self) -> None:
         self.check = 0
@@ -229,19 +285,18 @@ class Slots:
         self.meanings = meanings
         self.found: list[Bucket] = []
         self.cells: list[Cell] = []
-        self.within_nibble = 1
+        self.in_group = 1
 
-    def find_first(self, hashes: list[int]) -> None:
-        """Finds the buckets of the first nibble."""
-        self.found = [self.find((h * self.bucket_count) >> 32, h) for h in hashes]
-
-    def find_second(self, hashes: list[int], n: int) -> None:
-        """Finds the buckets of the second nibble; n is the first one with a leading 1."""
+    def find_group(self, hashes: list[int], node: Node) -> None:
+        """Finds the buckets of the group that begins at a node."""
         self.found = []
         for h in hashes:
             b = (h * self.bucket_count) >> 32
-            g = ((h ^ (n * 0x9E3779B1 % 2**32)) * 0x2C1B3C6D) % 2**32
-            self.found.append(self.find(b // 64 * 64 + (g >> 26), g))
+            g = h
+            if node.depth > 0:
+                g = ((h ^ (node.question * 0x9E3779B1 % 2**32)) * 0x2C1B3C6D) % 2**32
+                b = b // 64 * 64 + (g >> 26)
+            self.found.append(self.find(b, g))
 
     def find(self, b: int, h: int) -> Bucket:
         """Finds a bucket for a hash near bucket number b."""
@@ -255,11 +310,10 @@ class Slots:
         bucket.cells = [Cell()] * 16
         return bucket
 
-    def predict(self, node: int) -> tuple[list[int], int]:
+    def predict(self, node: Node) -> tuple[list[int], int]:
         """What the contexts say at a node, and how many of them are known."""
-        bits = (node.bit_length() - 1) % 4
-        self.within_nibble = 1 << bits | node & ((1 << bits) - 1)
-        self.cells = [bucket.cells[self.within_nibble] for bucket in self.found]
+        self.in_group = node.in_group
+        self.cells = [bucket.cells[self.in_group] for bucket in self.found]
         inputs = []
         for cell, meaning in zip(self.cells, self.meanings, strict=True):
             inputs += [rough_stretch(cell.probability), rough_stretch(meaning[cell.history] >> 16)]
@@ -272,9 +326,9 @@ class Slots:
             d = meaning[cell.history] ^ mirror32
             meaning[cell.history] = (d - (d >> 7)) ^ mirror32
             d = cell.probability ^ mirror16
-            probability = (d - ((d * ((5 * 2**16) // (5 * cell.count + 8))) >> 16)) ^ mirror16
+            probability = (d - ((d * ((5 * 2**16) // (5 * cell.count + 7))) >> 16)) ^ mirror16
             learned = Cell(probability, min(cell.count + 1, 127), successor(cell.history, bit))
-            bucket.cells[self.within_nibble] = learned
+            bucket.cells[self.in_group] = learned
 
 
 # Contexts ----------------------------------------------------------------------------------------
@@ -433,14 +487,12 @@ class Matches:
         """The symbol that is promised and the class of the match; 0 if there is none."""
         return 0 if self.promised is None else self.length_class << 9 ^ 256 ^ self.promised
 
-    def predict(self, node: int) -> list[int]:
+    def predict(self, node: Node) -> list[int]:
         """What the match says at a node."""
-        self.expected = None
+        self.expected = None if self.promised is None else node.bit_to(self.promised)
         self.spoken_class = 0
-        left = 9 - node.bit_length()
-        if self.promised is None or (self.promised | 256) >> left != node:
+        if self.expected is None:
             return [0, 0]
-        self.expected = (self.promised >> (left - 1)) & 1
         self.spoken_class = self.length_class
         p = self.chances[self.spoken_class].probability()
         sign = 1 if self.expected == 1 else -1
@@ -484,19 +536,18 @@ class Network:
 
     def __init__(self, frequencies: list[int]) -> None:
         self.sureness = 0
-        self.sums: list[int] = []  # by node, and by 256 + symbol
+        self.starts: list[int] = []  # by rank: the sum of the frequencies of all symbols of lower rank
         if frequencies:
             f = max(frequencies)  # that of the first symbol with the largest logit: the remainder went to it
             self.sureness = min(24 - (max(2**24 - f, 1).bit_length() - 1), 7)
-            self.sums = [0] * 256 + frequencies
-            for node in range(255, 0, -1):
-                self.sums[node] = self.sums[2 * node] + self.sums[2 * node + 1]
+            self.starts = list(accumulate((frequencies[symbol] for symbol in SYMBOLS), initial=0))
 
-    def predict(self, node: int) -> list[int]:
+    def predict(self, node: Node) -> list[int]:
         """What the network says at a node."""
-        if not self.sums:
+        if not self.starts:
             return [0, 0]
-        p = clip((self.sums[2 * node + 1] * 2**16) // self.sums[node], 1, 65535)
+        start, middle, end = (self.starts[rank] for rank in (node.first, node.question, node.end))
+        p = clip(((end - middle) * 2**16) // (end - start), 1, 65535)
         return [stretch(p), (p - 32768) >> 5]
 
 
@@ -536,7 +587,7 @@ class Mixers:
     def __init__(self, weights: list[list[list[int]]]) -> None:
         self.sets = [Mixer(vectors) for vectors in weights]
         self.last_sets = [Mixer([[1365] * len(GROUPS) for _ in range(values)]) for values in (256, 4096)]
-        self.rate = 1500 * 2**16  # the document calls it R
+        self.rate = 1800 * 2**16  # the document calls it R
 
     def predict(self, inputs: list[int], selected: list[int], last_selected: tuple[int, int]) -> int:
         """The mixed stretched probability."""
@@ -546,9 +597,9 @@ class Mixers:
     def learn(self, bit: int) -> None:
         """Teaches a bit to all sets."""
         for mixer in self.sets:
-            mixer.learn(bit, max(self.rate >> 16, 300))
+            mixer.learn(bit, max(self.rate >> 16, 400))
         for mixer in self.last_sets:
-            mixer.learn(bit, 150)
+            mixer.learn(bit, 250)
         self.rate -= self.rate >> 18
 
 
@@ -566,10 +617,10 @@ class Refinement:
         self.curve: list[int] = []
         self.i = 0
 
-    def predict(self, x: int, node: int, h: int) -> int:
+    def predict(self, x: int, node: Node, h: int) -> int:
         """The refined probability of a stretched one at a node, after what has the hash h."""
-        pair = ((h ^ node // 2 * 0x9E3779B1 % 2**32) * 0x2C1B3C6D % 2**32) >> 7
-        self.curve = self.curves[(pair & (self.curve_count - 2)) + (node & 1)]
+        pair = ((h ^ node.parent * 0x9E3779B1 % 2**32) * 0x2C1B3C6D % 2**32) >> 7
+        self.curve = self.curves[(pair & (self.curve_count - 2)) + node.bit]
         self.i, beyond = divmod(x + 6143, 512)
         low, high = self.curve[self.i], self.curve[self.i + 1]
         return max(low + (((high - low) * beyond) >> 9), 1)
@@ -633,8 +684,8 @@ class Speller:
             weights[self.strings[s][d]] += frequencies[s]
         only = self.strings[node[0]][d]
         if weights[only] == sum(weights):
-            bits = iter(f"{only:08b}")
-            return self.mixture.decode(number, [], lambda _: int(next(bits)))
+            bits = iter(way_to(only))
+            return self.mixture.decode(number, [], lambda _: next(bits))
         return self.mixture.decode(number, frequencies_of_bytes(weights), decode_bit)
 
     def going_on_with(self, b: int | None, node: range, d: int) -> range:
@@ -698,7 +749,7 @@ def initial_values(has_network: bool) -> Initial:
     """Reads the initial values of blocks with or without the network."""
     signed = sum(groups for groups, _ in GROUPS) * 32
     layout = struct.Struct(f"<{signed}h{CONTEXTS * 256}H{CLASSES}H")
-    numbers = iter(layout.unpack_from(INITIAL_VALUES.read_bytes(), 0 if has_network else layout.size))
+    numbers = iter(layout.unpack_from((FILES / "initial.bin").read_bytes(), 0 if has_network else layout.size))
 
     def take(length: int, unit: int) -> list[int]:
         return [next(numbers) * unit for _ in range(length)]

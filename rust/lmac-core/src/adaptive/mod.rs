@@ -1,4 +1,4 @@
-//! The adaptive layer: a symbol's eight bits, each predicted by many experts and one mixer.
+//! The adaptive layer: the bits of a symbol, each predicted by many experts and one mixer.
 //!
 //! A language model knows the language and nothing of the file; simple statistics know the file
 //! and nothing else. Here the network's frequencies become, bit by bit, one expert among several
@@ -28,11 +28,11 @@ mod experts;
 mod initial;
 mod logistic;
 mod mixer;
-mod node;
 mod past;
 mod refinement;
 mod slots;
 mod spelling;
+mod tree;
 
 #[cfg(target_arch = "x86_64")]
 use crate::executor::InstructionSet;
@@ -48,10 +48,10 @@ pub(crate) use experts::order_zero::OrderZero;
 pub use initial::Initial;
 use logistic::squash;
 use mixer::{Arithmetic, Layer, OUTPUTS, Portable, WEIGHT_ONE, WeightSet};
-use node::Node;
 use past::Past;
 use refinement::Refinement;
 pub use spelling::Spelling;
+use tree::{Node, rank_of};
 
 /// Where the inputs of the mixer come from: the contexts, the match, the network, the network
 /// calibrated, order 0, and a constant.
@@ -112,12 +112,12 @@ const LAST_SET_VALUES: [usize; 2] = [256, 1 << HASH_BITS];
 const HASH_BITS: u32 = 12;
 
 /// The learning rate of the first layer, in 2^-16, falls from the first to the last.
-const FIRST_RATE: i32 = 1500;
-const LAST_RATE: i32 = 300;
+const FIRST_RATE: i32 = 1800;
+const LAST_RATE: i32 = 400;
 const RATE_DECAY: u32 = 18;
 
 /// The learning rate of the last sets.
-const OUTPUT_RATE: i32 = 150;
+const OUTPUT_RATE: i32 = 250;
 
 /// The state of a block's adaptive coding.
 pub struct Mixture {
@@ -127,6 +127,7 @@ pub struct Mixture {
     content: Vec<u8>,
     hashed: Hashed,
     matching: Matching,
+    network: Network,
     /// If there is a network.
     calibrated: Option<Calibrated>,
     order_zero: OrderZero,
@@ -143,8 +144,7 @@ pub struct Mixture {
 }
 
 /// A symbol under way.
-struct Moment<'a> {
-    network: Network<'a>,
+struct Moment {
     node: Node,
     inputs: [i16; INPUTS],
 }
@@ -168,6 +168,7 @@ impl Mixture {
             content: vec![0; content_len],
             hashed: Hashed::new(content_len, lanes.count(), &initial.meanings),
             matching: Matching::new(content_len, lanes.count(), &initial.chances),
+            network: Network::new(),
             calibrated: has_network.then(|| Calibrated::new(content_len)),
             order_zero: OrderZero::new(),
             first_layer: Layer::new(std::array::from_fn(|set| {
@@ -235,7 +236,7 @@ impl Mixture {
         table: Option<&FrequencyTable>,
         encoder: &mut RangeEncoder,
     ) {
-        let mut bits = Encoding { encoder, symbol };
+        let mut bits = Encoding::new(encoder, symbol);
         let Ok(_) = self.code(lane, table, &mut bits);
     }
 
@@ -287,25 +288,26 @@ impl Mixture {
         table: Option<&FrequencyTable>,
         bits: &mut B,
     ) -> Result<u8, B::Error> {
-        let mut moment = self.begin_symbol(lane, Network::new(table));
+        let mut moment = self.begin_symbol(lane, table);
         // One loop: the code of a bit is long, and three copies of it leave the cache for instructions.
-        for depth in 0..8 {
-            if depth == 3 {
-                self.hashed.expect_second_nibble(moment.node);
-            }
-            if depth == 4 {
-                self.hashed.begin_second_nibble(moment.node);
+        loop {
+            if moment.node.begins_group() {
+                self.hashed.begin_group(moment.node);
                 self.hashed.find_buckets();
             }
+            if moment.node.ends_group() {
+                self.hashed.expect_group(moment.node);
+            }
             self.code_bit::<A, B>(&mut moment, bits)?;
+            if let Some(symbol) = moment.node.symbol() {
+                self.end_symbol(lane, symbol);
+                return Ok(symbol);
+            }
         }
-        let symbol = moment.node.index as u8;
-        self.end_symbol(lane, symbol);
-        Ok(symbol)
     }
 
     #[inline(always)]
-    fn begin_symbol<'a>(&mut self, lane: usize, network: Network<'a>) -> Moment<'a> {
+    fn begin_symbol(&mut self, lane: usize, table: Option<&FrequencyTable>) -> Moment {
         let past = Past::of_lane(&self.content, &self.lanes, &self.positions, lane);
         self.matching.prefetch(&past);
         self.hashed.begin_symbol(0..contexts::PROMISED, &past);
@@ -327,7 +329,8 @@ impl Mixture {
             .begin_symbol(contexts::PROMISED..contexts::COUNT, &past);
         let bits_of = |context| (self.hashed.hash(context) >> (32 - HASH_BITS)) as usize;
         let [symbols, shape] = [contexts::ORDER_2, contexts::SHAPE].map(bits_of);
-        let sure = network.sureness() * 256 + usize::from(past.back(1));
+        self.network.begin_symbol(table);
+        let sure = self.network.sureness() * 256 + usize::from(past.back(1));
         self.first_layer.select(BY_SURENESS, sure);
         self.first_layer.select(BY_SYMBOLS, symbols);
         self.first_layer.select(BY_SHAPE, shape);
@@ -336,7 +339,6 @@ impl Mixture {
         let mut inputs = [0; INPUTS];
         inputs[CONSTANT] = 256;
         Moment {
-            network,
             node: Node::ROOT,
             inputs,
         }
@@ -345,7 +347,7 @@ impl Mixture {
     #[inline(always)]
     fn code_bit<A: Arithmetic, B: Bits>(
         &mut self,
-        moment: &mut Moment<'_>,
+        moment: &mut Moment,
         bits: &mut B,
     ) -> Result<(), B::Error> {
         let probability = self.predict::<A>(moment);
@@ -357,14 +359,14 @@ impl Mixture {
 
     /// The probability that the next bit is 1, in `1 ..= 65_535`.
     #[inline(always)]
-    fn predict<A: Arithmetic>(&mut self, moment: &mut Moment<'_>) -> u32 {
+    fn predict<A: Arithmetic>(&mut self, moment: &mut Moment) -> u32 {
         let Moment { node, inputs, .. } = moment;
         let node = *node;
         self.refinement.select(node);
         let of_contexts = inputs.first_chunk_mut().expect("contexts come first");
         let known = self.hashed.predict::<A>(node, of_contexts);
         inputs[MATCHING..NETWORK].copy_from_slice(&self.matching.predict(node));
-        inputs[NETWORK..CALIBRATED].copy_from_slice(&moment.network.predict(node));
+        inputs[NETWORK..CALIBRATED].copy_from_slice(&self.network.predict(node));
         if let Some(calibrated) = &mut self.calibrated {
             let says = calibrated.predict(node, inputs[NETWORK]);
             inputs[CALIBRATED..ORDER_ZERO].copy_from_slice(&says);
@@ -374,13 +376,14 @@ impl Mixture {
             moment.inputs[self.left_out.clone()].fill(0);
         }
 
-        let (index, left) = (node.index as usize, node.bits_left as usize);
+        let (question, depth) = (node.question as usize, node.depth.min(7) as usize);
         let expectation = self.matching.expectation(node);
         self.first_layer.select(BY_MATCH, self.matching.class());
-        self.first_layer.select(BY_NODE, expectation * 256 + index);
-        self.first_layer.select(BY_KNOWN, known * 8 + left - 1);
+        self.first_layer
+            .select(BY_NODE, expectation * 256 + question);
+        self.first_layer.select(BY_KNOWN, known * 8 + depth);
         let outputs = self.first_layer.mix::<A>(&moment.inputs);
-        self.last_layer.select(LAST_BY_NODE, index);
+        self.last_layer.select(LAST_BY_NODE, question);
         let [by_node, by_shape, ..] = *self.last_layer.mix::<A>(outputs);
         let mixed = (by_node + by_shape) >> 1;
         let refined = self.refinement.refine(mixed);
@@ -388,7 +391,7 @@ impl Mixture {
     }
 
     #[inline(always)]
-    fn update<A: Arithmetic>(&mut self, moment: &mut Moment<'_>, bit: u32) {
+    fn update<A: Arithmetic>(&mut self, moment: &mut Moment, bit: u32) {
         let node = moment.node;
         self.hashed.update(node, bit);
         self.matching.update(node, bit);
@@ -424,7 +427,15 @@ trait Bits {
 
 struct Encoding<'a> {
     encoder: &'a mut RangeEncoder,
-    symbol: u8,
+    /// Of the symbol that is encoded.
+    rank: u32,
+}
+
+impl<'a> Encoding<'a> {
+    fn new(encoder: &'a mut RangeEncoder, symbol: u8) -> Self {
+        let rank = rank_of(symbol);
+        Self { encoder, rank }
+    }
 }
 
 impl Bits for Encoding<'_> {
@@ -432,7 +443,7 @@ impl Bits for Encoding<'_> {
 
     #[inline(always)]
     fn code(&mut self, node: Node, probability: u32) -> Result<u32, Self::Error> {
-        let bit = u32::from(self.symbol) >> (node.bits_left - 1) & 1;
+        let bit = node.bit_to(self.rank);
         self.encoder.encode_bit(bit, probability);
         Ok(bit)
     }

@@ -4,8 +4,8 @@
 //! Format: docs/adaptive.md, "Refinement".
 
 use super::logistic::{STRETCH_LIMIT, squash};
-use super::node::Node;
 use super::past::rehash;
+use super::tree::Node;
 use crate::memory::prefetch;
 
 /// The points of a curve are one nat apart.
@@ -68,20 +68,20 @@ impl Refinement {
     #[inline(always)]
     pub(super) fn begin_symbol(&mut self, context: u32) {
         self.context = context;
-        self.expect(Node::ROOT);
+        self.expect(0);
     }
 
     /// Selects the curve of a node, and gets those of its children ready for use.
     #[inline(always)]
     pub(super) fn select(&mut self, node: Node) {
-        self.curve = self.pair + (node.index as usize & 1);
-        self.expect(node.child(0));
+        self.curve = self.pair + node.bit as usize;
+        self.expect(node.question);
     }
 
-    /// The next node is this one or its sibling.
+    /// The next node is a child of the one that asks `question`.
     #[inline(always)]
-    fn expect(&mut self, node: Node) {
-        let hash = rehash(self.context, node.index / 2);
+    fn expect(&mut self, question: u32) {
+        let hash = rehash(self.context, question);
         self.pair = (hash >> 7) as usize & (self.curves.len() - 2);
         prefetch(&self.curves, self.pair);
         prefetch(&self.curves, self.pair + 1);

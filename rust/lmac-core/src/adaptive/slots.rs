@@ -1,8 +1,8 @@
 //! `Slots`: the statistics of hashed contexts, in one table of fixed size.
 //!
-//! A *bucket* is one cache line: a check and the 15 *cells* of the binary tree of a nibble. A
-//! context owns two buckets a symbol, one for each nibble; they lie in one page of 4 KiB, so that
-//! the second costs no other look-up of an address. A cell predicts one bit in two ways: by a
+//! A *bucket* is one cache line: a check and 15 *cells*, for a group of nodes of the tree of symbols. A
+//! context owns a bucket for each group on the way to a symbol; they lie in one page of 4 KiB, so that
+//! only the first costs the look-up of an address. A cell predicts one bit in two ways: by a
 //! probability of its own with a count, and by a bit history whose meaning is learned
 //! (`bit_history.rs`). A bucket is looked for at two places; if it is at neither, it takes over the
 //! one whose first cell has seen less.
@@ -12,11 +12,11 @@
 use super::past::rehash;
 use crate::memory::{prefetch, zeros_for_random_use};
 
-/// The cells of a nibble's tree, and the check before them.
+/// The cells of a group of nodes, and the check before them.
 const BUCKET_LEN: usize = 16;
 const BUCKET_BYTES: usize = 4 * BUCKET_LEN;
 
-/// The second nibble's bucket is one of as many as the first one's.
+/// All buckets of a symbol are among as many.
 const PAGE_BUCKETS: usize = 64;
 
 /// Where a cell's count is.
@@ -86,7 +86,7 @@ static RATES: [u32; 256] = {
     let mut rates = [0; 256];
     let mut count = 0;
     while count < rates.len() {
-        rates[count] = (5 << 16) / (5 * count as u32 + 8);
+        rates[count] = (5 << 16) / (5 * count as u32 + 7);
         count += 1;
     }
     rates
@@ -100,10 +100,10 @@ pub(super) struct Address {
 }
 
 impl Address {
-    /// The place of the same context's second nibble, after the first one (with a leading 1).
+    /// The place of the same context's bucket for the group that begins at another node.
     #[inline(always)]
-    pub(super) fn second(self, context: u32, nibble: u32) -> Self {
-        let hash = rehash(context, nibble);
+    pub(super) fn of_group(self, context: u32, question: u32) -> Self {
+        let hash = rehash(context, question);
         let page = self.bucket / PAGE_BUCKETS * PAGE_BUCKETS;
         Self {
             bucket: page + (hash >> 26) as usize,
@@ -135,7 +135,7 @@ impl Slots {
         }
     }
 
-    /// The place of a context's first nibble.
+    /// The place of a context's bucket for the first group.
     #[inline(always)]
     pub(super) fn address(&self, hash: u32) -> Address {
         let bucket = ((u64::from(hash) * u64::from(self.buckets)) >> 32) as usize;
@@ -174,7 +174,7 @@ impl Slots {
         loser
     }
 
-    /// A cell of a bucket; `node`, in `1 ..= 15`, is the nibble so far with a leading 1.
+    /// A cell of a bucket; `node` is in `1 ..= 15`.
     #[inline(always)]
     pub(super) fn cell(&self, bucket: usize, node: usize) -> Cell {
         Cell(self.words[bucket + node])

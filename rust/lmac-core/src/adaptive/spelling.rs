@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::ending::Endings;
 use super::past::Past;
-use super::{Bits, Mixture, Node as BitNode};
+use super::{Bits, Mixture, Node as BitNode, rank_of};
 use crate::block::ALPHABET_SIZE;
 use crate::frequency::FrequencyTable;
 use crate::lanes::Lanes;
@@ -106,7 +106,7 @@ impl Spelling {
                 return Ok(None);
             } else if let [only] = children {
                 let byte = only.byte();
-                let Ok(_) = self.mixture.code(lane, None, &mut Certain(byte));
+                let Ok(_) = self.mixture.code(lane, None, &mut Certain(rank_of(byte)));
                 byte
             } else {
                 self.next_byte.set_weights(children.iter().map(|child| {
@@ -222,13 +222,13 @@ impl Side for RangeDecoder<'_> {
     }
 }
 
-/// A byte that both sides know: the mixture learns it, and nothing is coded.
-struct Certain(u8);
+/// The rank of a byte that both sides know: the mixture learns it, and nothing is coded.
+struct Certain(u32);
 
 impl Bits for Certain {
     type Error = Infallible;
 
     fn code(&mut self, node: BitNode, _probability: u32) -> Result<u32, Infallible> {
-        Ok(u32::from(self.0) >> (node.bits_left - 1) & 1)
+        Ok(node.bit_to(self.0))
     }
 }

@@ -4,8 +4,8 @@
 //! Format: docs/adaptive.md, "The network and order 0".
 
 use crate::adaptive::logistic::stretch;
-use crate::adaptive::node::Node;
 use crate::adaptive::refinement::Refinement;
+use crate::adaptive::tree::Node;
 
 pub(in crate::adaptive) const INPUTS: usize = 2;
 

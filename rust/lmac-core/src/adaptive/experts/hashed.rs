@@ -22,7 +22,7 @@ pub(in crate::adaptive) const INPUTS: usize = CONTEXTS * INPUTS_EACH;
 /// Contexts, and what fills up a vector.
 const PADDED: usize = CONTEXTS.next_multiple_of(8);
 
-/// Buckets that one symbol can use.
+/// Buckets that a symbol uses: few use more.
 const BUCKETS_PER_SYMBOL: usize = 2 * CONTEXTS;
 
 /// 48 MiB.
@@ -42,6 +42,8 @@ pub(in crate::adaptive) struct Hashed {
     /// For the symbol at hand, by context.
     hashes: [u32; CONTEXTS],
     addresses: [Address; CONTEXTS],
+    /// Those of the groups that may come next, by the bit that leads there.
+    next_addresses: [[Address; CONTEXTS]; 2],
     buckets: [usize; CONTEXTS],
     /// The cells of the node at hand; padded, as the next, for vectors.
     cells: [Cell; PADDED],
@@ -62,6 +64,7 @@ impl Hashed {
             slots: Slots::new((content_len * BUCKETS_PER_SYMBOL).min(MAX_BUCKETS)),
             hashes: [0; CONTEXTS],
             addresses: [Address::default(); CONTEXTS],
+            next_addresses: [[Address::default(); CONTEXTS]; 2],
             buckets: [0; CONTEXTS],
             cells: [Cell::default(); PADDED],
             said: [0; PADDED],
@@ -86,7 +89,7 @@ impl Hashed {
         }
     }
 
-    /// Finds the buckets that `begin_symbol` or `begin_second_nibble` asked the memory for.
+    /// Finds the buckets that `begin_symbol` or `expect_group` asked the memory for.
     #[inline(always)]
     pub(in crate::adaptive) fn find_buckets(&mut self) {
         for (bucket, &address) in self.buckets.iter_mut().zip(&self.addresses) {
@@ -94,24 +97,26 @@ impl Hashed {
         }
     }
 
-    /// Asks the memory for both buckets that the second nibble can have, one bit before it.
+    /// Looks up all contexts again, for the groups that begin after the next bit.
     #[inline(always)]
-    pub(in crate::adaptive) fn expect_second_nibble(&mut self, node: Node) {
-        for (&address, &context) in self.addresses.iter().zip(&self.hashes) {
-            for bit in 0..2 {
-                let nibble = node.child(bit).index;
-                let second = address.second(context, nibble);
-                self.slots.prefetch(second);
+    pub(in crate::adaptive) fn expect_group(&mut self, node: Node) {
+        for (bit, next) in self.next_addresses.iter_mut().enumerate() {
+            let child = node.child(bit as u32);
+            if child.symbol().is_some() {
+                continue;
+            }
+            let contexts = self.addresses.iter().zip(&self.hashes);
+            for (next, (address, &hash)) in next.iter_mut().zip(contexts) {
+                *next = address.of_group(hash, child.question);
+                self.slots.prefetch(*next);
             }
         }
     }
 
-    /// Looks up all contexts again, with the first nibble.
+    /// Goes on with one of them.
     #[inline(always)]
-    pub(in crate::adaptive) fn begin_second_nibble(&mut self, node: Node) {
-        for (address, &context) in self.addresses.iter_mut().zip(&self.hashes) {
-            *address = address.second(context, node.index);
-        }
+    pub(in crate::adaptive) fn begin_group(&mut self, node: Node) {
+        self.addresses = self.next_addresses[node.bit as usize & 1];
     }
 
     /// The hash of a context.
@@ -135,7 +140,7 @@ impl Hashed {
         node: Node,
         inputs: &mut [i16; INPUTS],
     ) -> usize {
-        let place = node.in_nibble();
+        let place = node.in_group as usize;
         for (cell, &bucket) in self.cells.iter_mut().zip(&self.buckets) {
             *cell = self.slots.cell(bucket, place);
         }
@@ -160,7 +165,7 @@ impl Hashed {
             self.said[index] = (distance - (distance >> MEANING_SHIFT)) ^ mirror;
             *moved = self.cells[index].moved(bit, rates[index]);
         }
-        let place = node.in_nibble();
+        let place = node.in_group as usize;
         for (index, moved) in moved[..CONTEXTS].iter().enumerate() {
             let history = self.cells[index].history();
             self.meanings[index][history as usize] = self.said[index];

@@ -7,6 +7,7 @@ use super::{Expert, Node, centred};
 use crate::adaptive::chance::Chance;
 use crate::adaptive::logistic::stretch;
 use crate::adaptive::past::{Past, hash};
+use crate::adaptive::tree::{NO_RANK, rank_of};
 use crate::memory::{prefetch, zeros_for_random_use};
 
 const INPUTS: usize = 2;
@@ -82,7 +83,7 @@ pub(in crate::adaptive) struct Matching {
     chances: [Chance; CLASSES],
     /// The symbol that the match promised before the first bit.
     promised: Option<u8>,
-    /// The same with a leading 1, until a bit contradicts it; 0 if there is none.
+    /// Its rank, until a bit contradicts it.
     expected: u32,
     class: usize,
 }
@@ -99,7 +100,7 @@ impl Matching {
             tables: MIN_LENS.map(|_| zeros_for_random_use(entries)),
             chances: chances.map(|chance| Chance::new(chance.into(), PRIOR_COUNT)),
             promised: None,
-            expected: 0,
+            expected: NO_RANK,
             class: 0,
         }
     }
@@ -125,11 +126,11 @@ impl Matching {
     ) {
         self.look_up(past);
         let found = self.lanes[past.lane];
-        (self.promised, self.expected, self.class) = (None, 0, 0);
+        (self.promised, self.expected, self.class) = (None, NO_RANK, 0);
         if found.position > 0 && is_known(found.position) {
             let promised = past.content[found.position];
             self.promised = Some(promised);
-            self.expected = 256 | u32::from(promised);
+            self.expected = rank_of(promised);
             self.class = found.class();
         }
     }
@@ -137,7 +138,8 @@ impl Matching {
     /// Whether the match expects a 0 or a 1 at the node: 1 or 2; 0 if it expects nothing.
     #[inline(always)]
     pub(in crate::adaptive) fn expectation(&self, node: Node) -> usize {
-        node.bit_of(self.expected).map_or(0, |bit| 1 + bit as usize)
+        let bit = node.bit_to_any(self.expected);
+        bit.map_or(0, |bit| 1 + bit as usize)
     }
 
     /// Class of the match; 0 if there is none.
@@ -149,7 +151,9 @@ impl Matching {
     /// The symbol that the match promises, with a leading 1, and its class above; 0 if there is none.
     #[inline(always)]
     pub(in crate::adaptive) fn promised(&self) -> u64 {
-        u64::from(self.expected) | (self.class as u64) << 9
+        let class = (self.class as u64) << 9;
+        self.promised
+            .map_or(0, |symbol| class | 1 << 8 | u64::from(symbol))
     }
 
     /// Learns the symbol that the lane had.
@@ -194,8 +198,8 @@ impl Matching {
 impl Expert<INPUTS> for Matching {
     #[inline(always)]
     fn predict(&mut self, node: Node) -> [i16; INPUTS] {
-        let Some(bit) = node.bit_of(self.expected) else {
-            (self.expected, self.class) = (0, 0);
+        let Some(bit) = node.bit_to_any(self.expected) else {
+            (self.expected, self.class) = (NO_RANK, 0);
             return [0; INPUTS];
         };
         let right = self.chances[self.class].probability();
@@ -205,7 +209,7 @@ impl Expert<INPUTS> for Matching {
 
     #[inline(always)]
     fn update(&mut self, node: Node, bit: u32) {
-        if let Some(expected) = node.bit_of(self.expected) {
+        if let Some(expected) = node.bit_to_any(self.expected) {
             self.chances[self.class].update(u32::from(expected == bit), CHANCE_LIMIT);
         }
     }

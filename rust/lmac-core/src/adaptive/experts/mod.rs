@@ -7,7 +7,7 @@ pub(super) mod matching;
 pub(super) mod network;
 pub(super) mod order_zero;
 
-use super::node::Node;
+use super::tree::Node;
 
 /// Whoever has something to say about the next bit.
 pub(super) trait Expert<const INPUTS: usize> {

@@ -4,6 +4,7 @@
 
 use super::{Expert, Node, centred};
 use crate::adaptive::logistic::{PROBABILITY_BITS, stretch};
+use crate::adaptive::tree::{LEAVES, symbols};
 use crate::frequency::FrequencyTable;
 use crate::range_coder::TOTAL;
 
@@ -11,35 +12,53 @@ use crate::range_coder::TOTAL;
 pub(in crate::adaptive) const CLASSES: usize = 8;
 
 /// What the network predicts for the symbol at hand; says nothing without one.
-pub(in crate::adaptive) struct Network<'a> {
-    table: Option<&'a FrequencyTable>,
+pub(in crate::adaptive) struct Network {
+    is_there: bool,
+    sureness: usize,
+    /// The sum of the frequencies of all symbols of lower rank.
+    starts: [u32; LEAVES + 1],
 }
 
-impl<'a> Network<'a> {
-    pub(in crate::adaptive) fn new(table: Option<&'a FrequencyTable>) -> Self {
-        Self { table }
+impl Network {
+    pub(in crate::adaptive) fn new() -> Self {
+        Self {
+            is_there: false,
+            sureness: 0,
+            starts: [0; LEAVES + 1],
+        }
+    }
+
+    /// Before a symbol, with its prediction, if there is one.
+    #[inline(always)]
+    pub(in crate::adaptive) fn begin_symbol(&mut self, table: Option<&FrequencyTable>) {
+        (self.is_there, self.sureness) = (table.is_some(), 0);
+        if let Some(table) = table {
+            let others = TOTAL - table.largest_frequency();
+            let sureness = TOTAL.ilog2() - others.max(1).ilog2();
+            self.sureness = (sureness as usize).min(CLASSES - 1);
+            let mut end = 0;
+            for (start, &symbol) in self.starts[1..].iter_mut().zip(symbols()) {
+                end += table.slot(symbol.into()).frequency();
+                *start = end;
+            }
+        }
     }
 
     /// `-log2` of the probability that the favourite is wrong, up to 7; 0 without a network.
+    #[inline(always)]
     pub(in crate::adaptive) fn sureness(&self) -> usize {
-        self.table.map_or(0, |table| {
-            let others = TOTAL - table.largest_frequency();
-            (TOTAL.ilog2() - others.max(1).ilog2()).min(CLASSES as u32 - 1) as usize
-        })
+        self.sureness
     }
 }
 
-impl Expert<2> for Network<'_> {
+impl Expert<2> for Network {
     #[inline(always)]
     fn predict(&mut self, node: Node) -> [i16; 2] {
-        let Some(table) = self.table else {
+        if !self.is_there {
             return [0; 2];
-        };
-        let first = (node.index << node.bits_left) as usize - 256;
-        let half = 1 << (node.bits_left - 1);
-        let start = table.start(first);
-        let middle = table.start(first + half);
-        let end = table.start(first + 2 * half);
+        }
+        let ranks = [node.first, node.question, node.end];
+        let [start, middle, end] = ranks.map(|rank| self.starts[rank as usize]);
         let ones = u64::from(end - middle) << PROBABILITY_BITS;
         let probability = (ones / u64::from(end - start)).clamp(1, 65_535) as u32;
         [stretch(probability), centred(probability)]

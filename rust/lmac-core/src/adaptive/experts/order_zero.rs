@@ -21,7 +21,7 @@ impl OrderZero {
 
     /// Codes the next symbol by frequency alone.
     pub(crate) fn encode(&mut self, symbol: u8, encoder: &mut RangeEncoder) {
-        let Ok(_) = self.code(&mut Encoding { encoder, symbol });
+        let Ok(_) = self.code(&mut Encoding::new(encoder, symbol));
     }
 
     /// Decodes the next symbol; `TooShort` when the payload has no more bytes for what follows.
@@ -32,12 +32,17 @@ impl OrderZero {
     #[inline(always)]
     fn code<B: Bits>(&mut self, bits: &mut B) -> Result<u8, B::Error> {
         let mut node = Node::ROOT;
-        for _ in 0..8 {
-            let bit = bits.code(node, self.chances[node.index as usize & 255].probability())?;
+        loop {
+            let bit = bits.code(
+                node,
+                self.chances[node.question as usize & 255].probability(),
+            )?;
             self.update(node, bit);
             node = node.child(bit);
+            if let Some(symbol) = node.symbol() {
+                return Ok(symbol);
+            }
         }
-        Ok(node.index as u8)
     }
 }
 
@@ -45,12 +50,12 @@ impl Expert<1> for OrderZero {
     #[inline(always)]
     fn predict(&mut self, node: Node) -> [i16; 1] {
         [stretch(
-            self.chances[node.index as usize & 255].probability(),
+            self.chances[node.question as usize & 255].probability(),
         )]
     }
 
     #[inline(always)]
     fn update(&mut self, node: Node, bit: u32) {
-        self.chances[node.index as usize & 255].update(bit, 1023);
+        self.chances[node.question as usize & 255].update(bit, 1023);
     }
 }
