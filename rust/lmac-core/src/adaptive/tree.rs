@@ -63,10 +63,35 @@ const fn read() -> Tree {
     }
 }
 
-/// All symbols, by rank.
-pub(super) fn symbols() -> &'static [u8; LEAVES] {
-    &TREE.symbols
+/// Symbols that follow each other by number as well as by rank.
+#[derive(Clone, Copy)]
+pub(super) struct Run {
+    pub(super) symbol: usize,
+    pub(super) rank: usize,
+    pub(super) len: usize,
 }
+
+/// All runs, by rank; those at the end are empty.
+pub(super) static RUNS: [Run; LEAVES] = {
+    let mut runs = [Run {
+        symbol: 0,
+        rank: 0,
+        len: 0,
+    }; LEAVES];
+    let mut count = 0;
+    let mut rank = 0;
+    while rank < LEAVES {
+        let symbol = TREE.symbols[rank] as usize;
+        let mut len = 1;
+        while rank + len < LEAVES && TREE.symbols[rank + len] as usize == symbol + len {
+            len += 1;
+        }
+        runs[count] = Run { symbol, rank, len };
+        count += 1;
+        rank += len;
+    }
+    runs
+};
 
 #[inline(always)]
 pub(super) fn rank_of(symbol: u8) -> u32 {

@@ -210,6 +210,12 @@ impl FrequencyTable {
         self.starts[symbol]
     }
 
+    /// `start` of every symbol, then `TOTAL`.
+    #[inline]
+    pub(crate) fn starts(&self) -> &[u32] {
+        &self.starts
+    }
+
     /// The frequency of the symbol with the largest logit.
     #[inline]
     #[must_use]

@@ -4,7 +4,7 @@
 
 use super::{Expert, Node, centred};
 use crate::adaptive::logistic::{PROBABILITY_BITS, stretch};
-use crate::adaptive::tree::{LEAVES, symbols};
+use crate::adaptive::tree::{LEAVES, RUNS, Run};
 use crate::frequency::FrequencyTable;
 use crate::range_coder::TOTAL;
 
@@ -36,10 +36,12 @@ impl Network {
             let others = TOTAL - table.largest_frequency();
             let sureness = TOTAL.ilog2() - others.max(1).ilog2();
             self.sureness = (sureness as usize).min(CLASSES - 1);
-            let mut end = 0;
-            for (start, &symbol) in self.starts[1..].iter_mut().zip(symbols()) {
-                end += table.slot(symbol.into()).frequency();
-                *start = end;
+            for &Run { symbol, rank, len } in RUNS.iter().take_while(|run| run.len > 0) {
+                let ends = &table.starts()[symbol + 1..][..len];
+                let moved = self.starts[rank].wrapping_sub(table.start(symbol));
+                for (start, end) in self.starts[rank + 1..][..len].iter_mut().zip(ends) {
+                    *start = end.wrapping_add(moved);
+                }
             }
         }
     }
