@@ -25,7 +25,7 @@ enum Kind {
 fn all_symbols() -> Kind {
     let one = |symbol| range(symbol..=symbol);
     let of = |symbols: &[u8]| Kind::Symbols(symbols.to_vec());
-    let control = (0..b' ').filter(|symbol| !b"\t\n\r".contains(symbol));
+    let control = [range(0..=8), range(11..=12), range(14..=31)];
     let white_space = [one(b'\t'), one(b'\n'), one(b'\r'), one(b' ')];
     let punctuation = [
         range(b'!'..=b'/'),
@@ -42,7 +42,7 @@ fn all_symbols() -> Kind {
         range(240..=255),
     ];
     Kind::Kinds(vec![
-        Kind::Symbols(control.collect()),
+        Kind::Kinds(control.into()),
         Kind::Kinds(white_space.into()),
         Kind::Kinds(punctuation.into()),
         range(b'0'..=b'9'),
