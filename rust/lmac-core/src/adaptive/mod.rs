@@ -73,13 +73,16 @@ const BY_KNOWN: usize = 4;
 const BY_SHAPE: usize = 5;
 const SETS: usize = 6;
 
+/// How many depths of nodes are told apart.
+const DEPTHS: usize = 8;
+
 /// How many values their contexts have.
 const SET_VALUES: [usize; SETS] = [
     matching::CLASSES,
     network::CLASSES * 256,
     matching::EXPECTATIONS * 256,
     1 << HASH_BITS,
-    (hashed::CONTEXTS + 1) * 8,
+    (hashed::CONTEXTS + 1) * DEPTHS,
     1 << HASH_BITS,
 ];
 
@@ -90,7 +93,7 @@ const GROUP_VALUES: [usize; SETS] = [
     256,
     SET_VALUES[BY_NODE],
     SET_VALUES[BY_SYMBOLS],
-    8,
+    DEPTHS,
     SET_VALUES[BY_SHAPE],
 ];
 const GROUPS: [usize; SETS] = {
@@ -376,12 +379,15 @@ impl Mixture {
             moment.inputs[self.left_out.clone()].fill(0);
         }
 
-        let (question, depth) = (node.question as usize, node.depth.min(7) as usize);
+        let (question, depth) = (
+            node.question as usize,
+            (node.depth as usize).min(DEPTHS - 1),
+        );
         let expectation = self.matching.expectation(node);
         self.first_layer.select(BY_MATCH, self.matching.class());
         self.first_layer
             .select(BY_NODE, expectation * 256 + question);
-        self.first_layer.select(BY_KNOWN, known * 8 + depth);
+        self.first_layer.select(BY_KNOWN, known * DEPTHS + depth);
         let outputs = self.first_layer.mix::<A>(&moment.inputs);
         self.last_layer.select(LAST_BY_NODE, question);
         let [by_node, by_shape, ..] = *self.last_layer.mix::<A>(outputs);

@@ -16,7 +16,7 @@ use crate::memory::{prefetch, zeros_for_random_use};
 const BUCKET_LEN: usize = 16;
 const BUCKET_BYTES: usize = 4 * BUCKET_LEN;
 
-/// All buckets of a symbol are among as many.
+/// So many are a page, in which a context has all its buckets for a symbol.
 const PAGE_BUCKETS: usize = 64;
 
 /// Where a cell's count is.
