@@ -113,22 +113,6 @@ def unfinished(run: train.Training) -> float:
     return 0.0
 
 
-class Averaged(train.Training):
-    """The weights in the end are a mean over the last hundred steps, and the learning rates do not fall."""
-
-    done_share = unfinished
-
-    def step(self, symbols: Tensor, targets: Tensor) -> Tensor:
-        """Updates the mean as well."""
-        loss = super().step(symbols, targets)
-        if self.progress.step == 1:
-            self.mean = torch.optim.swa_utils.AveragedModel(self.model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(0.99))
-        self.mean.update_parameters(self.model)
-        if self.progress.step == self.settings.steps:
-            self.model.load_state_dict(self.mean.module.state_dict())
-        return loss
-
-
 VARIANTS = {
     "base": Variant("the architecture of docs/exact-transformer.md, 2 layers of width 128"),
     "float": Variant("nothing rounded: real weights, activations and softmax", patches=FLOAT),
@@ -162,8 +146,11 @@ VARIANTS = {
     "samples-512": Variant("half as many samples of twice the length", settings={"batch": 12, "sample_steps": 512}),
     "starts-half": Variant("half of the samples begin with a document, instead of 15 %", settings={"start_share": 0.5}),
     "constant-rate": Variant("learning rates that do not fall", patches={"train.Training.done_share": unfinished}),
-    "averaged": Variant("learning rates that do not fall, and weights averaged over the last hundred steps", patches={"train.Training": Averaged}),
-    "batch-12-averaged": Variant("averaged, with half the batch and twice the steps", settings={"batch": 12}, patches={"train.Training": Averaged}),
+    "averaged": Variant("the mean over the last tenth of the steps", settings={"average": 0.1}),
+    "batch-12-averaged": Variant("averaged, with half the batch and twice the steps", settings={"batch": 12, "average": 0.1}),
+    "averaged-constant-rate": Variant(
+        "the mean over the last fifth, and learning rates that do not fall", settings={"average": 0.2}, patches={"train.Training.done_share": unfinished}
+    ),
     "float-first": Variant("nothing rounded in the first half of the run", patches={"train.Training": FloatFirst}),
     "table-rate-triple": Variant("three times the learning rate for the tables", settings={"table_rate": 9e-2}),
     "batch-12-table-rate-triple": Variant("both: half the batch, and three times the tables' learning rate", settings={"batch": 12, "table_rate": 9e-2}),
@@ -199,7 +186,7 @@ def measure(variant: Variant, sources: list[Source], held_out: list[Source], ste
         for _ in range(steps - 1):
             run.step(*sampler.sample(settings.batch))
         rate = (steps - 1) * settings.batch * settings.sample_steps / (time.monotonic() - began)
-        return train.validation_bits(run.model, held_out, cpu), architecture.multiply_adds() / 1e6, rate / 1e3
+        return train.validation_bits(run.result, held_out, cpu), architecture.multiply_adds() / 1e6, rate / 1e3
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from lmac.lab.model import ExactTransformer  # noqa: E402
 from lmac.lab.report import Report  # noqa: E402
 from lmac.lab.settings import Settings  # noqa: E402
 from lmac.lab.train import Progress, Training, validation_bits  # noqa: E402
-from lmac.lab.train_command import grown, worth_compiling  # noqa: E402
+from lmac.lab.train_command import grown, mean_state, worth_compiling  # noqa: E402
 from lmac.progress import CLEAR_LINE  # noqa: E402
 
 from conftest import needs_default_model  # noqa: E402
@@ -136,6 +137,46 @@ def test_training_goes_on_from_a_model_file(trained: Path, text: Path, tmp_path:
     report = capsys.readouterr().err
     assert f"begins as {trained}" in report
     assert validations(report)[0] < 0.3  # the model that the run began with
+
+
+def test_several_models_have_a_mean_to_begin_with(trained: Path, text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tensors, architecture = read(trained)
+    other = tensors | {"layers.0.bias": np.add(tensors["layers.0.bias"], 2, dtype=np.int16)}
+    model = ExactTransformer(architecture)
+    model.load_state_dict(mean_state(model, [tensors, other]))
+    mean = model.tensors()
+    assert all(np.array_equal(mean[name], tensors[name]) for name in tensors if name != "layers.0.bias")
+    assert np.array_equal(mean["layers.0.bias"], np.add(tensors["layers.0.bias"], 1, dtype=np.int16))
+
+    arguments = [str(text), "-o", str(tmp_path / "more.onnx"), *SHORT, "--steps", "2", "--from", str(trained)]
+    assert "only models of the same architecture" in failure([*arguments, str(TINY_MODEL)], capsys)
+    assert cli.main(["train", *arguments, str(trained)]) == 0
+    assert f"begins as {trained} + {trained}" in capsys.readouterr().err
+
+
+def test_the_model_is_the_mean_over_the_last_steps_if_asked_for(tmp_path: Path) -> None:
+    def step(run: Training) -> Any:
+        run.step(torch.tensor([[256, 97]]), torch.tensor([[97, 98]]))
+        return run.model.logits.weight.detach().clone()
+
+    architecture, cpu = read(TINY_MODEL)[1], torch.device("cpu")
+    settings = Settings(steps=50, warmup_steps=1, average=1.0, compile=False)
+    run = Training(architecture, settings, cpu)
+    assert run.result is run.model  # before the first step
+    seen = [step(run) for _ in range(5)]
+    assert torch.allclose(run.result.logits.weight, torch.stack(seen).mean(0))
+    assert not torch.allclose(run.result.logits.weight, seen[-1])
+
+    run.save(tmp_path / "checkpoint")
+    again = Training.resume(tmp_path / "checkpoint", cpu, {})
+    assert torch.equal(again.result.logits.weight, run.result.logits.weight)
+    seen.append(step(again))
+    assert torch.allclose(again.result.logits.weight, torch.stack(seen).mean(0))
+
+    recent = Training(architecture, replace(settings, average=0.1), cpu)
+    steps = [step(recent) for _ in range(50)]
+    late, early = (torch.stack(part).mean(0) for part in (steps[-5:], steps[:5]))
+    assert torch.dist(recent.result.logits.weight, late) < torch.dist(recent.result.logits.weight, early)
 
 
 def test_the_result_is_never_worse_than_the_model_it_began_with(trained: Path, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from lmac import LmacError
 
 from ..model import model_names
-from .architecture import SIZES, Architecture, Context
+from .architecture import SIZES, Context
 from .eval_command import picture_path, run_eval
 from .settings import DEFAULT_MINUTES, PASSES
 
@@ -56,7 +56,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("text", nargs="+", type=Path, metavar="TEXT", help="folders, text files (.gz, .xz, .bz2 too) or .tar archives")
     add("-o", "--output", type=Path, required=True, metavar="MODEL.onnx", help="the model file to write")
-    add("--from", dest="origin", metavar="MODEL", help="begin as this model: a name or a path (default: default)")
+    add("--from", nargs="+", dest="origins", metavar="MODEL", help="begin as this model, a name or a path, or as the mean of several (default: default)")
     add("--size", choices=(*SIZES, *model_names()), default=argparse.SUPPRESS, help="begin from nothing, with a model of this size; see below")
     add("--minutes", type=float, default=argparse.SUPPRESS, help="length of the run")
     add("--messages", action="store_true", default=argparse.SUPPRESS, help="every line is a message that will be compressed on its own")
@@ -74,7 +74,7 @@ def _add_settings(group: argparse._ArgumentGroup) -> None:
     integers = ("steps", "batch", "sample_steps", "warmup_steps", "seed", "validations", "patience")
     for name in integers:
         group.add_argument("--" + name.replace("_", "-"), type=int, default=argparse.SUPPRESS, metavar="N")
-    for name in ("matrix_rate", "other_rate", "table_rate", "weight_decay", "start_share"):
+    for name in ("matrix_rate", "other_rate", "table_rate", "weight_decay", "average", "start_share"):
         group.add_argument("--" + name.replace("_", "-"), type=float, default=argparse.SUPPRESS, metavar="X")
     group.add_argument("--compile", action=argparse.BooleanOptionalAction, default=argparse.SUPPRESS, help="compile the step (default: if there is a compiler)")
     hint = "bfloat16 products (default: where they are fast)"
@@ -114,12 +114,10 @@ def _export(arguments: argparse.Namespace) -> None:
     import torch
 
     from .export import export
-    from .model import ExactTransformer
+    from .train import Training
 
-    state = torch.load(arguments.checkpoint, map_location="cpu", weights_only=True)
-    model = ExactTransformer(Architecture.from_json(state["architecture"]))
-    model.load_state_dict(state["model"])
-    export(model.tensors(), model.architecture, arguments.output)
+    network = Training.resume(arguments.checkpoint, torch.device("cpu"), {}).result
+    export(network.tensors(), network.architecture, arguments.output)
 
 
 def _export_folder(arguments: argparse.Namespace) -> None:

@@ -20,6 +20,7 @@ class Settings:
     other_rate: float = 3e-3  # AdamW: symbol embedding, context projection, biases, logits
     table_rate: float = 3e-2  # AdamW: context tables, in units of their four-bit entries
     weight_decay: float = 0.02
+    average: float = 0.0  # the model is the mean of the parameters over about the last so many of the steps; 0: the last ones
     warmup_steps: int = 200  # and no more than a tenth of steps
     start_share: float = 0.15  # of the samples begin where a document begins
     seed: int = 0

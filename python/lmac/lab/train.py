@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from .._core import Executor, Model
 from .architecture import Architecture
@@ -76,9 +77,15 @@ class Training:
         self.settings, self.device = settings, device
         self.model = ExactTransformer(architecture).to(device)
         self.optimizers = _optimizers(self.model, settings)
+        self.average = AveragedModel(self.model, multi_avg_fn=partial(_move_mean, settings.average)) if settings.average else None
         self.progress = Progress()
         self.warmup_steps = min(settings.warmup_steps, max(1, settings.steps // 10)) if settings.steps else settings.warmup_steps
         self._loss: Any = torch.compile(self.model.loss) if settings.compile else self.model.loss
+
+    @property
+    def result(self) -> ExactTransformer:
+        """The network whose file the run writes: the mean of those of the last steps, or the last one."""
+        return self.average.module if self.average and self.average.n_averaged else self.model  # type: ignore[return-value]
 
     def done_share(self) -> float:
         """Share of the run that is done, 0 to 1."""
@@ -99,6 +106,8 @@ class Training:
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+        if self.average:
+            self.average.update_parameters(self.model)
         self.progress.step += 1
         self.progress.bytes_seen += targets.numel()
         return loss.detach()
@@ -106,13 +115,12 @@ class Training:
     def save(self, path: Path) -> None:
         """Writes a checkpoint that :meth:`resume` reads; the old one stays whole until the new one is."""
         temporary = path.with_name(path.name + ".new")
-        model = self.model.state_dict()
-        model["context_tables"] = model["context_tables"].half()  # most of the file, in units of which 1 is the least that shows
         state = {
             "architecture": self.model.architecture.to_json(),
             "settings": asdict(self.settings),
             "progress": asdict(self.progress),
-            "model": model,
+            "model": _halved(self.model),
+            "average": self.average and _halved(self.average),
             "optimizers": [_shortened(optimizer.state_dict()) for optimizer in self.optimizers],
         }
         torch.save(state, temporary)
@@ -127,6 +135,8 @@ class Training:
             saved |= {"minutes": None, "steps": None}
         run = cls(Architecture.from_json(state["architecture"]), known(Settings, saved | dict(changes)), device)
         run.model.load_state_dict(state["model"])
+        if run.average and state.get("average"):
+            run.average.load_state_dict(state["average"])
         for optimizer, optimizer_state in zip(run.optimizers, state["optimizers"], strict=True):
             rates = [group["initial_lr"] for group in optimizer.param_groups]
             optimizer.load_state_dict(optimizer_state)  # which makes float32 of everything again
@@ -134,6 +144,17 @@ class Training:
                 group["initial_lr"] = rate
         run.progress = known(Progress, state["progress"])
         return run
+
+
+@torch.no_grad()
+def _move_mean(share: float, mean: list[Tensor], parameters: list[Tensor], count: int | Tensor) -> None:
+    """Adds parameters to the mean of ``count`` ones before them, of which about the last ``share`` counts (Karras et al. 2024, section 3.1)."""
+    torch._foreach_lerp_(mean, parameters, 1 / (1 + share * float(count)))
+
+
+def _halved(module: torch.nn.Module) -> dict[str, Tensor]:
+    """The state, with context tables in float16: most of the file, in units of which 1 is the least that shows."""
+    return {name: value.half() if name.endswith("context_tables") else value for name, value in module.state_dict().items()}
 
 
 def _shortened(state: dict[str, Any]) -> dict[str, Any]:
@@ -238,7 +259,7 @@ def train(run: Training, sampler: Sampler, held_out: Sequence[Source], output: P
 
 def validate(run: Training, held_out: Sequence[Source], output: Path, report: Report, training_bits: float) -> None:
     """Measures the model, writes its file if it is the best so far, and keeps the state and the curve."""
-    file = model_file(run.model.tensors(), run.model.architecture)
+    file = model_file(run.result.tensors(), run.result.architecture)
     bits = validation_bits(Executor(Model(file)), held_out, run.device, run.settings.messages)
     improved = run.progress.record(training_bits, bits)
     if improved:

@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ..model import DEFAULT_MODEL
 from .architecture import SIZES, Architecture
 from .data import Sampler, Source, hold_out, read_sources
 from .export import read
+from .model import ExactTransformer
 from .report import Report, counted, duration, size
 from .settings import DEFAULT_MINUTES, FOR_FINE_TUNING, FOR_MESSAGES, ON_CUDA, PASSES, Settings
 from .train import Training, checkpoint_path, train, validate
@@ -34,9 +36,10 @@ def run_train(options: argparse.Namespace) -> int:
     refuse_conflicts(options, given)
     sources, held_out = corpus(options)
     device = torch.device(options.device if options.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
-    origin = origin_of(options, given)
+    origins = origins_of(options, given)
+    origin = " + ".join(origins)
     report = Report(None if options.resume else origin)
-    run = resumed(options, device) if options.resume else begun(origin, given, device, sum(len(source.data) for source in sources))
+    run = resumed(options, device) if options.resume else begun(origins, given, device, sum(len(source.data) for source in sources))
     describe(run, origin, sources, held_out, report, options.resume)
 
     settings = run.settings
@@ -50,11 +53,11 @@ def run_train(options: argparse.Namespace) -> int:
 def refuse_conflicts(options: argparse.Namespace, given: Mapping[str, Any]) -> None:
     """Says what cannot go together before any time is spent."""
     shape = [f"--{name.replace('_', '-')}" for name in ("size", *Architecture.__dataclass_fields__) if name in given]
-    if options.origin and not options.resume:
+    if options.origins and not options.resume:
         shape = [name for name in shape if name != "--context-rows-log2"]  # tables can grow
-    if shape and (options.origin or options.resume):
-        raise ValueError(f"{'--from' if options.origin else '--resume'} brings the architecture with it: leave out {' '.join(shape)}")
-    if options.origin and options.resume:
+    if shape and (options.origins or options.resume):
+        raise ValueError(f"{'--from' if options.origins else '--resume'} brings the architecture with it: leave out {' '.join(shape)}")
+    if options.origins and options.resume:
         raise ValueError("--resume continues a run that has begun: leave out --from")
     if options.output.suffix != ".onnx":
         raise ValueError(f"-o names the model file that the run will write: call it {options.output.name}.onnx, say")
@@ -79,12 +82,12 @@ def corpus(options: argparse.Namespace) -> tuple[list[Source], list[Source]]:
     return list(training), list(held_out)
 
 
-def origin_of(options: argparse.Namespace, given: Mapping[str, Any]) -> str | None:
-    """The model to begin with: the default one, unless another one or a shape is asked for."""
-    if options.origin:
-        return str(options.origin)
+def origins_of(options: argparse.Namespace, given: Mapping[str, Any]) -> list[str]:
+    """The models to begin with: the default one, unless others or a shape are asked for."""
+    if options.origins:
+        return list(options.origins)
     shaped = {"size", *Architecture.__dataclass_fields__} & set(given)
-    return None if shaped else DEFAULT_MODEL
+    return [] if shaped else [DEFAULT_MODEL]
 
 
 def architecture_of(given: Mapping[str, Any]) -> Architecture:
@@ -97,12 +100,15 @@ def architecture_of(given: Mapping[str, Any]) -> Architecture:
     return Architecture(**{**vars(base), **shape})
 
 
-def begun(origin: str | None, given: Mapping[str, Any], device: torch.device, text_bytes: int) -> Training:
-    """A new run: parameters of ``origin`` if there is one."""
-    tensors, architecture = grown(*read(origin), given) if origin else (None, architecture_of(given))
+def begun(origins: list[str], given: Mapping[str, Any], device: torch.device, text_bytes: int) -> Training:
+    """A new run: with the mean of the parameters of ``origins`` if there are any."""
+    models = [grown(*read(origin), given) for origin in origins]
+    architecture = models[0][1] if models else architecture_of(given)
+    if any(other != architecture for _, other in models):
+        raise ValueError(f"only models of the same architecture have a mean: {' '.join(origins)} have not")
     chosen: dict[str, Any] = {"autocast": fast_bfloat16(device)}
     chosen |= ON_CUDA if device.type == "cuda" else {}
-    chosen |= FOR_FINE_TUNING if origin else {}
+    chosen |= FOR_FINE_TUNING if origins else {}
     chosen |= FOR_MESSAGES if given.get("messages") else {}
     chosen |= settings_given(given)
     if not {"minutes", "steps"} & set(given):
@@ -111,9 +117,18 @@ def begun(origin: str | None, given: Mapping[str, Any], device: torch.device, te
     if "compile" not in given:
         chosen["compile"] = can_compile(device) and worth_compiling(Settings(**chosen))
     run = Training(architecture, Settings(**chosen), device)
-    if tensors:
-        run.model.set_tensors(tensors)
+    if models:
+        run.model.load_state_dict(mean_state(run.model, [tensors for tensors, _ in models]))
     return run
+
+
+def mean_state(model: ExactTransformer, models: list[dict[str, NDArray[np.generic]]]) -> dict[str, Tensor]:
+    """The mean of the states that the tensors of each of several models give to a network."""
+    states = []
+    for tensors in models:
+        model.set_tensors(tensors)
+        states.append({name: value.clone() for name, value in model.state_dict().items()})
+    return {name: torch.stack([state[name].double() for state in states]).mean(0).to(value.dtype) for name, value in states[0].items()}
 
 
 def grown(tensors: dict[str, NDArray[np.generic]], architecture: Architecture, given: Mapping[str, Any]) -> tuple[dict[str, NDArray[np.generic]], Architecture]:
@@ -142,7 +157,7 @@ def settings_given(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: given[name] for name in Settings.__dataclass_fields__ if name in given}
 
 
-def describe(run: Training, origin: str | None, sources: list[Source], held_out: list[Source], report: Report, resuming: bool) -> None:
+def describe(run: Training, origin: str, sources: list[Source], held_out: list[Source], report: Report, resuming: bool) -> None:
     """The word at the beginning: what is used, how much of it, for how long."""
     settings, progress, architecture = run.settings, run.progress, run.model.architecture
     text_bytes = sum(len(source.data) for source in sources)
