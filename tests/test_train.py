@@ -22,12 +22,13 @@ from lmac import _core  # noqa: E402
 from lmac.lab import cli  # noqa: E402
 from lmac.lab.architecture import SIZES, Architecture  # noqa: E402
 from lmac.lab.data import Source  # noqa: E402
-from lmac.lab.export import model_file, read  # noqa: E402
+from lmac.lab.export import export, model_file, read  # noqa: E402
+from lmac.lab.mean import network_of  # noqa: E402
 from lmac.lab.model import ExactTransformer  # noqa: E402
 from lmac.lab.report import Report  # noqa: E402
 from lmac.lab.settings import Settings  # noqa: E402
 from lmac.lab.train import Progress, Training, validation_bits  # noqa: E402
-from lmac.lab.train_command import grown, mean_state, worth_compiling  # noqa: E402
+from lmac.lab.train_command import grown, worth_compiling  # noqa: E402
 from lmac.progress import CLEAR_LINE  # noqa: E402
 
 from conftest import needs_default_model  # noqa: E402
@@ -139,19 +140,28 @@ def test_training_goes_on_from_a_model_file(trained: Path, text: Path, tmp_path:
     assert validations(report)[0] < 0.3  # the model that the run began with
 
 
-def test_several_models_have_a_mean_to_begin_with(trained: Path, text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_several_models_have_a_mean(trained: Path, text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     tensors, architecture = read(trained)
-    other = tensors | {"layers.0.bias": np.add(tensors["layers.0.bias"], 2, dtype=np.int16)}
-    model = ExactTransformer(architecture)
-    model.load_state_dict(mean_state(model, [tensors, other]))
-    mean = model.tensors()
+    other = tmp_path / "other.onnx"
+    export(tensors | {"layers.0.bias": np.add(tensors["layers.0.bias"], 2, dtype=np.int16)}, architecture, other)
+    output = tmp_path / "mean.onnx"
+    assert cli.main(["export", str(trained), str(other), "-o", str(output)]) == 0
+    mean = read(output)[0]
     assert all(np.array_equal(mean[name], tensors[name]) for name in tensors if name != "layers.0.bias")
     assert np.array_equal(mean["layers.0.bias"], np.add(tensors["layers.0.bias"], 1, dtype=np.int16))
 
+    checkpoint = f"{trained}.checkpoint"
+    assert cli.main(["export", checkpoint, checkpoint, "-o", str(output)]) == 0
+    last = tmp_path / "last.onnx"
+    assert cli.main(["export", checkpoint, "-o", str(last)]) == 0
+    assert output.read_bytes() == last.read_bytes()
+
     arguments = [str(text), "-o", str(tmp_path / "more.onnx"), *SHORT, "--steps", "2", "--from", str(trained)]
     assert "only models of the same architecture" in failure([*arguments, str(TINY_MODEL)], capsys)
-    assert cli.main(["train", *arguments, str(trained)]) == 0
-    assert f"begins as {trained} + {trained}" in capsys.readouterr().err
+    assert cli.main(["train", *arguments, checkpoint]) == 0
+    report = capsys.readouterr().err
+    assert f"begins as {trained} + {checkpoint}" in report
+    assert validations(report)[0] < 0.3
 
 
 def test_the_model_is_the_mean_over_the_last_steps_if_asked_for(tmp_path: Path) -> None:
@@ -274,11 +284,11 @@ def test_sizes_are_in_order_of_their_cost() -> None:
 
 
 def test_longer_context_tables_begin_as_the_same_function(trained: Path, text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tensors, architecture = read(trained)
-    longer, longer_architecture = grown(tensors, architecture, {"context_rows_log2": 8})
-    assert longer["context_tables"].shape == (8, 4 << 6, 4)
+    network = network_of(trained)
+    longer = grown(network, {"context_rows_log2": 8})
+    assert longer.tensors()["context_tables"].shape == (8, 4 << 6, 4)
     symbols = np.frombuffer(b"abcdefghabc, hgfedcba 0123", np.uint8).astype(np.int64)[None]
-    models = (model_file(tensors, architecture), model_file(longer, longer_architecture))
+    models = [model_file(each.tensors(), each.architecture) for each in (network, longer)]
     executors = [_core.Executor(_core.Model(model)) for model in models]
     for executor in executors:
         executor.start(1)

@@ -56,7 +56,13 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("text", nargs="+", type=Path, metavar="TEXT", help="folders, text files (.gz, .xz, .bz2 too) or .tar archives")
     add("-o", "--output", type=Path, required=True, metavar="MODEL.onnx", help="the model file to write")
-    add("--from", nargs="+", dest="origins", metavar="MODEL", help="begin as this model, a name or a path, or as the mean of several (default: default)")
+    add(
+        "--from",
+        nargs="+",
+        dest="origins",
+        metavar="MODEL",
+        help="begin as this model, a name or a path or a checkpoint, or as the mean of several (default: default)",
+    )
     add("--size", choices=(*SIZES, *model_names()), default=argparse.SUPPRESS, help="begin from nothing, with a model of this size; see below")
     add("--minutes", type=float, default=argparse.SUPPRESS, help="length of the run")
     add("--messages", action="store_true", default=argparse.SUPPRESS, help="every line is a message that will be compressed on its own")
@@ -96,7 +102,8 @@ def _train(arguments: argparse.Namespace) -> int:
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("checkpoint", type=Path, metavar="CHECKPOINT", help="checkpoint of a training run, or folder with a Hugging Face checkpoint")
+    checkpoint = "folder with a Hugging Face checkpoint, or checkpoint of a training run; of several, or of models, the mean of their parameters"
+    add("checkpoints", nargs="+", metavar="CHECKPOINT", help=checkpoint)
     add("-o", "--output", type=Path, required=True, metavar="OUT", help="the .onnx file to write; of a folder, the folder to write")
     group = parser.add_argument_group("for a folder")
     group.add_argument("--context-length", type=int, metavar="N", help="tokens that the model sees at most (default: as the model, at most 1024)")
@@ -106,25 +113,26 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> None:
-    if arguments.checkpoint.is_dir():
-        _export_folder(arguments)
+    folders = [Path(source) for source in arguments.checkpoints if Path(source).is_dir()]
+    if folders:
+        if len(arguments.checkpoints) > 1:
+            raise ValueError("only checkpoints of training runs have a mean: give a folder alone")
+        _export_folder(folders[0], arguments)
         return
     if arguments.context_length is not None or arguments.concat:
         raise ValueError("--context-length and --concat are for folders; the checkpoint of a training run says all of its model")
-    import torch
-
     from .export import export
-    from .train import Training
+    from .mean import mean_of
 
-    network = Training.resume(arguments.checkpoint, torch.device("cpu"), {}).result
+    network = mean_of(arguments.checkpoints)
     export(network.tensors(), network.architecture, arguments.output)
 
 
-def _export_folder(arguments: argparse.Namespace) -> None:
+def _export_folder(folder: Path, arguments: argparse.Namespace) -> None:
     from .checkpoint import export_checkpoint
 
     options = {name: getattr(arguments, name) for name in ("context_length", "concat", "force")}
-    print(export_checkpoint(arguments.checkpoint, arguments.output, **options), file=sys.stderr)
+    print(export_checkpoint(folder, arguments.output, **options), file=sys.stderr)
 
 
 def _add_eval(parser: argparse.ArgumentParser) -> None:

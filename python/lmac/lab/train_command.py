@@ -9,15 +9,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from ..model import DEFAULT_MODEL
 from .architecture import SIZES, Architecture
 from .data import Sampler, Source, hold_out, read_sources
 from .export import read
+from .mean import mean_of
 from .model import ExactTransformer
 from .report import Report, counted, duration, size
 from .settings import DEFAULT_MINUTES, FOR_FINE_TUNING, FOR_MESSAGES, ON_CUDA, PASSES, Settings
@@ -102,10 +100,8 @@ def architecture_of(given: Mapping[str, Any]) -> Architecture:
 
 def begun(origins: list[str], given: Mapping[str, Any], device: torch.device, text_bytes: int) -> Training:
     """A new run: with the mean of the parameters of ``origins`` if there are any."""
-    models = [grown(*read(origin), given) for origin in origins]
-    architecture = models[0][1] if models else architecture_of(given)
-    if any(other != architecture for _, other in models):
-        raise ValueError(f"only models of the same architecture have a mean: {' '.join(origins)} have not")
+    network = grown(mean_of(origins), given) if origins else None
+    architecture = network.architecture if network else architecture_of(given)
     chosen: dict[str, Any] = {"autocast": fast_bfloat16(device)}
     chosen |= ON_CUDA if device.type == "cuda" else {}
     chosen |= FOR_FINE_TUNING if origins else {}
@@ -117,32 +113,26 @@ def begun(origins: list[str], given: Mapping[str, Any], device: torch.device, te
     if "compile" not in given:
         chosen["compile"] = can_compile(device) and worth_compiling(Settings(**chosen))
     run = Training(architecture, Settings(**chosen), device)
-    if models:
-        run.model.load_state_dict(mean_state(run.model, [tensors for tensors, _ in models]))
+    if network:
+        run.model.load_state_dict(network.state_dict())
     return run
 
 
-def mean_state(model: ExactTransformer, models: list[dict[str, NDArray[np.generic]]]) -> dict[str, Tensor]:
-    """The mean of the states that the tensors of each of several models give to a network."""
-    states = []
-    for tensors in models:
-        model.set_tensors(tensors)
-        states.append({name: value.clone() for name, value in model.state_dict().items()})
-    return {name: torch.stack([state[name].double() for state in states]).mean(0).to(value.dtype) for name, value in states[0].items()}
-
-
-def grown(tensors: dict[str, NDArray[np.generic]], architecture: Architecture, given: Mapping[str, Any]) -> tuple[dict[str, NDArray[np.generic]], Architecture]:
-    """A model with longer context tables if they are asked for: the same function until it learns.
+def grown(network: ExactTransformer, given: Mapping[str, Any]) -> ExactTransformer:
+    """A network with longer context tables if they are asked for: the same function until it learns.
 
     A row's number is the top bits of a hash, so row ``r`` of the longer table takes over from row ``r >> extra``.
     """
+    architecture, state = network.architecture, network.state_dict()
     rows_log2 = given.get("context_rows_log2", architecture.context_rows_log2)
     extra = rows_log2 - architecture.context_rows_log2
     if extra < 0:
         raise ValueError(f"--context-rows-log2 {rows_log2}: the tables of the model have 2^{architecture.context_rows_log2} rows, and can only grow")
-    if extra and "context_tables" in tensors:
-        tensors = tensors | {"context_tables": tensors["context_tables"].repeat(1 << extra, axis=1)}
-    return tensors, replace(architecture, context_rows_log2=rows_log2)
+    longer = ExactTransformer(replace(architecture, context_rows_log2=rows_log2))
+    if extra and architecture.contexts:
+        state["context_tables"] = state["context_tables"].repeat_interleave(1 << extra, 0)
+    longer.load_state_dict(state)
+    return longer
 
 
 def resumed(options: argparse.Namespace, device: torch.device) -> Training:

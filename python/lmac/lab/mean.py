@@ -1,0 +1,50 @@
+"""Networks from what training leaves behind, model files and checkpoints, and the mean of several.
+
+Runs that began as the same model end at different places around a better one: the mean of their parameters (Wortsman et al. 2022, "Model soups").
+A checkpoint has them as they were before they were rounded, which makes for a better mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from .export import read
+from .model import ExactTransformer
+from .train import Training
+
+
+def network_of(source: str | Path) -> ExactTransformer:
+    """The network of a model, given by name or path, or of a checkpoint of a run (``.checkpoint``).
+
+    Raises:
+        ValueError: The file is no exact Transformer.
+        LmacError: An unknown name.
+        OSError: The file cannot be read.
+    """
+    if Path(source).suffix == ".checkpoint":
+        return Training.resume(Path(source), torch.device("cpu"), {}).result
+    tensors, architecture = read(source)
+    network = ExactTransformer(architecture)
+    network.set_tensors(tensors)
+    return network
+
+
+def mean_of(sources: Sequence[str | Path]) -> ExactTransformer:
+    """The network whose parameters are the mean of those of one or more; one that is given twice counts twice.
+
+    Raises:
+        ValueError: They have different architectures, or one is no exact Transformer.
+        LmacError: An unknown name.
+        OSError: A file cannot be read.
+    """
+    networks = [network_of(source) for source in sources]
+    mean = networks[0]
+    if any(network.architecture != mean.architecture for network in networks):
+        raise ValueError(f"only models of the same architecture have a mean: {' '.join(map(str, sources))} have not")
+    states = [network.state_dict() for network in networks]
+    means = {name: torch.stack([state[name].double() for state in states]).mean(0).to(value.dtype) for name, value in states[0].items()}
+    mean.load_state_dict(means)
+    return mean
