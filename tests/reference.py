@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from itertools import accumulate
 from typing import NamedTuple, Protocol
 
-from reference_adaptive import ROOT, SYMBOLS, Chance, Mixture, Speller
+from reference_adaptive import TREES, Chance, Mixture, Speller
 
 MAGIC_NUMBER = b"\xac\x4c"
 FORMAT_VERSION = 1
@@ -213,13 +213,13 @@ def decode_order_zero(payload: bytes, content_len: int) -> bytes:
     decoder, content = RangeDecoder(payload), bytearray()
     chances = [Chance(2**21, 0, 1023) for _ in range(256)]
     for _ in range(content_len):
-        node = ROOT
+        node = TREES[0].root()
         while node.question:
             chance = chances[node.question]
             bit = decoder.decode_bit(chance.probability())
             chance.learn(bit)
             node = node.child(bit)
-        content.append(SYMBOLS[node.first])
+        content.append(node.symbol())
     decoder.finish()
     return bytes(content)
 

@@ -2,7 +2,7 @@
 
 Names, formulas and the order of the sections are the document's. What it says of arrays is true of
 the dictionaries here, too, which hold only what was touched. Nothing but the standard library is
-used, and of lmac nothing but the tree and the initial values, which are part of the format: about
+used, and of lmac nothing but the trees and the initial values, which are part of the format: about
 1,000 symbols a second.
 """
 
@@ -19,8 +19,8 @@ from typing import NamedTuple
 FILES = Path(__file__).parents[1] / "rust/lmac-core/src/adaptive"
 
 CONTEXTS = 11
-INPUTS = 30  # the zeros among the 32 count for nothing, and their weights stay as they are
-GROUPS = ((32, 1), (8, 256), (1, 768), (1, 4096), (12, 8), (1, 4096))  # of each set, and the vectors of a group
+INPUTS = 32
+GROUPS = ((32, 1), (8, 256), (1, 6144), (1, 4096), (12, 8), (1, 4096))  # of each set, and the vectors of a group
 CLASSES = 32
 BYTES_BEFORE = (0, 1, 2, 3, 5, 9)  # a token, of which the contexts of its end know
 
@@ -37,7 +37,7 @@ class Mixture:
         self.hashes: list[int] = []  # of the contexts, for the symbol at hand
         self.slots = Slots(content_len, initial.meanings)
         self.matches = Matches(content_len, initial.probabilities)
-        self.order_zero = [Chance(2**21, 0, 1023) for _ in range(256)]
+        self.order_zero = [Chance(2**21, 0, 1023) for _ in range(2048)]
         self.mixers = Mixers(initial.weights)
         self.refinement = Refinement(content_len)
         self.calibrations = [Refinement(content_len) for _ in range(2)] if has_network else []
@@ -48,17 +48,18 @@ class Mixture:
         Without a network there are no frequencies; `decode_bit` maps the probability of a 1 to a bit.
         """
         lane = self.lanes[number]
-        network = Network(frequencies)
         self.matches.look(lane)
-        self.hashes = lane.hashes(self.matches.promise())
-        node = ROOT
+        tree = tree_after(lane.last_symbol(1))
+        network = Network(frequencies, tree)
+        self.hashes = lane.hashes(self.matches.promise() ^ tree.number << 16)
+        node = tree.root()
         while node.question:
             if node.depth % 4 == 0:
                 self.slots.find_group(self.hashes, node)
             bit = decode_bit(self.predict(node, lane, network))
             self.learn(node, bit)
             node = node.child(bit)
-        symbol = SYMBOLS[node.first]
+        symbol = node.symbol()
         self.matches.learn_symbol(lane, symbol)
         lane.learn_symbol(symbol)
         return symbol
@@ -71,11 +72,11 @@ class Mixture:
         inputs += network.predict(node)
         calibrated = [refinement.predict(inputs[-2], node, h) for refinement, h in zip(self.calibrations, (order_1, word), strict=False)]
         inputs += map(stretch, calibrated or [2**15, 2**15])
-        inputs += [stretch(self.order_zero[node.question].probability()), 256]
+        inputs += [stretch(self.order_zero[node.number()].probability()), stretch(node.uniform()), 256, 0]
         selected = [
             self.matches.spoken_class,
             network.sureness * 256 + lane.last_symbol(1),
-            self.matches.expectation() * 256 + node.question,
+            self.matches.expectation() * 2048 + node.number(),
             order_2 >> 20,
             known * 8 + min(node.depth, 7),
             shapes >> 20,
@@ -88,7 +89,7 @@ class Mixture:
         """Teaches the bit at the node of the last prediction to everything."""
         self.slots.learn(bit)
         self.matches.learn(bit)
-        self.order_zero[node.question].learn(bit)
+        self.order_zero[node.number()].learn(bit)
         self.mixers.learn(bit)
         for refinement in (self.refinement, *self.calibrations):
             refinement.learn(bit)
@@ -99,16 +100,36 @@ def clip(x: int, a: int, b: int) -> int:
     return a if x < a else b if x > b else x
 
 
-# The tree ----------------------------------------------------------------------------------------
+# The trees ---------------------------------------------------------------------------------------
 
-SYMBOLS = (FILES / "tree.bin").read_bytes()[::2]
-DEPTHS = (FILES / "tree.bin").read_bytes()[1::2]
-RANKS = {symbol: rank for rank, symbol in enumerate(SYMBOLS)}
+
+class Tree:
+    """A binary tree whose leaves are the symbols."""
+
+    def __init__(self, number: int, leaves: bytes) -> None:
+        self.number = number
+        self.symbols = leaves[::2]
+        self.ranks = {symbol: rank for rank, symbol in enumerate(self.symbols)}
+        self.questions = questions(leaves[1::2])
+
+    def root(self) -> "Node":
+        """Where the first bit of a symbol stands."""
+        return Node(self, 0, 256, self.questions[0, 256])
+
+    def way_to(self, symbol: int) -> list[int]:
+        """All bits of a symbol."""
+        bits = []
+        node = self.root()
+        while node.question:
+            bits.append(int(self.ranks[symbol] >= node.question))
+            node = node.child(bits[-1])
+        return bits
 
 
 class Node(NamedTuple):
     """Where the next bit stands; at a symbol, the question is 0."""
 
+    tree: Tree
     first: int
     end: int
     question: int
@@ -117,23 +138,35 @@ class Node(NamedTuple):
     bit: int = 0
     parent: int = 0  # its question; 0 at the root
 
+    def number(self) -> int:
+        """The number among the nodes of all trees."""
+        return 256 * self.tree.number + self.question
+
     def child(self, bit: int) -> "Node":
         """Where the tree goes on after a bit."""
         first, end = (self.question, self.end) if bit else (self.first, self.question)
         in_group = 1 if self.in_group >= 8 else 2 * self.in_group + bit
-        return Node(first, end, QUESTIONS.get((first, end), 0), self.depth + 1, in_group, bit, self.question)
+        return Node(self.tree, first, end, self.tree.questions.get((first, end), 0), self.depth + 1, in_group, bit, self.question)
 
     def bit_to(self, symbol: int) -> int | None:
         """The bit on the way to a symbol; none if the node does not lead there."""
-        rank = RANKS[symbol]
+        rank = self.tree.ranks[symbol]
         return int(rank >= self.question) if self.first <= rank < self.end else None
 
+    def uniform(self) -> int:
+        """The probability of a 1 if all symbols that are left are equally likely."""
+        return ((self.end - self.question) * 2**16) // (self.end - self.first)
 
-def questions() -> dict[tuple[int, int], int]:
+    def symbol(self) -> int:
+        """The only symbol that is left."""
+        return self.tree.symbols[self.first]
+
+
+def questions(depths: bytes) -> dict[tuple[int, int], int]:
     """The question of each node, which is a range of ranks."""
     of_nodes = {}
     waiting: list[tuple[int, int, int]] = []
-    for rank, of_symbol in enumerate(DEPTHS):
+    for rank, of_symbol in enumerate(depths):
         depth, first, end = of_symbol, rank, rank + 1
         while waiting and waiting[-1][0] == depth:
             _, left, _ = waiting.pop()
@@ -143,18 +176,13 @@ def questions() -> dict[tuple[int, int], int]:
     return of_nodes
 
 
-def way_to(symbol: int) -> list[int]:
-    """All bits of a symbol."""
-    bits = []
-    node = ROOT
-    while node.question:
-        bits.append(int(RANKS[symbol] >= node.question))
-        node = node.child(bits[-1])
-    return bits
+TREE_BYTES = (FILES / "tree.bin").read_bytes()
+TREES = [Tree(number, TREE_BYTES[256 + 512 * number :][:512]) for number in range(8)]
 
 
-QUESTIONS = questions()
-ROOT = Node(0, 256, QUESTIONS[0, 256])
+def tree_after(symbol: int) -> Tree:
+    """The tree for what comes after a symbol."""
+    return TREES[TREE_BYTES[symbol]]
 
 
 # Logistic domain ---------------------------------------------------------------------------------
@@ -393,7 +421,7 @@ class Lane:
         return int.from_bytes(self.past.content[max(self.position - n, self.begin) : self.position], "big")
 
     def hashes(self, promise: int) -> list[int]:
-        """The hashes of all contexts; `promise` is that of the match."""
+        """The hashes of all contexts; `promise` is what the match promises, and in which tree."""
         s1 = self.last_symbol(1)
         column = self.position - self.line
         is_above = self.line_before + column < self.line
@@ -534,13 +562,13 @@ def agreement(lane: Lane, p: int) -> int:
 class Network:
     """The frequencies of a symbol; none without a network."""
 
-    def __init__(self, frequencies: list[int]) -> None:
+    def __init__(self, frequencies: list[int], tree: Tree) -> None:
         self.sureness = 0
         self.starts: list[int] = []  # by rank: the sum of the frequencies of all symbols of lower rank
         if frequencies:
             f = max(frequencies)  # that of the first symbol with the largest logit: the remainder went to it
             self.sureness = min(24 - (max(2**24 - f, 1).bit_length() - 1), 7)
-            self.starts = list(accumulate((frequencies[symbol] for symbol in SYMBOLS), initial=0))
+            self.starts = list(accumulate((frequencies[symbol] for symbol in tree.symbols), initial=0))
 
     def predict(self, node: Node) -> list[int]:
         """What the network says at a node."""
@@ -684,7 +712,7 @@ class Speller:
             weights[self.strings[s][d]] += frequencies[s]
         only = self.strings[node[0]][d]
         if weights[only] == sum(weights):
-            bits = iter(way_to(only))
+            bits = iter(tree_after(lane.last_symbol(1)).way_to(only))
             return self.mixture.decode(number, [], lambda _: next(bits))
         return self.mixture.decode(number, frequencies_of_bytes(weights), decode_bit)
 
@@ -747,7 +775,7 @@ class Initial(NamedTuple):
 
 def initial_values(has_network: bool) -> Initial:
     """Reads the initial values of blocks with or without the network."""
-    signed = sum(groups for groups, _ in GROUPS) * 32
+    signed = sum(groups for groups, _ in GROUPS) * INPUTS
     layout = struct.Struct(f"<{signed}h{CONTEXTS * 256}H{CLASSES}H")
     numbers = iter(layout.unpack_from((FILES / "initial.bin").read_bytes(), 0 if has_network else layout.size))
 
@@ -756,7 +784,7 @@ def initial_values(has_network: bool) -> Initial:
 
     weights = []
     for groups, vectors in GROUPS:
-        starts = [take(32, 1)[:INPUTS] for _ in range(groups)]
+        starts = [take(INPUTS, 1) for _ in range(groups)]
         weights.append([start.copy() for start in starts for _ in range(vectors)])
     meanings = [take(256, 2**16) for _ in range(CONTEXTS)]
     return Initial(weights, meanings, take(CLASSES, 1))

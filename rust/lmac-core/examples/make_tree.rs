@@ -1,10 +1,10 @@
-//! Makes the tree of the symbols: `src/adaptive/tree.bin`.
+//! Makes the trees of the symbols: `src/adaptive/tree.bin`.
 //!
 //!     cargo run --release --example make_tree -- OUTPUT FOLDER
 //!
-//! Every subfolder of the folder is one sort of text, and all count alike; a tenth of the weight is for what is
-//! no text. The symbols of a kind become one subtree. In it, they keep their order (the best such tree is
-//! that of Gilbert and Moore, 1959), and kinds are joined as by Huffman.
+//! There is a tree for what comes after each sort of symbol. Every subfolder of the folder is one sort of text, and all count alike. For three parts of text
+//! there is one of what is no text, where any symbol follows any other, and in text every thirtieth symbol is one of these, too. The symbols of a kind become one subtree. In it, they keep their order
+//! (the best such tree is that of Gilbert and Moore, 1959), and kinds are joined as by Huffman.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -12,9 +12,24 @@ use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 const SYMBOLS: usize = 256;
+const TREES: usize = 8;
 
-/// The weight of all symbols; each has at least 1.
-const ONE: u64 = 1 << 40;
+/// By tree: how often each symbol comes there.
+type Table = [[f64; SYMBOLS]; TREES];
+
+/// The tree for what comes after a symbol; the beginning counts as a 0.
+fn tree_after(symbol: u8) -> usize {
+    match symbol {
+        b'a' | b'e' | b'i' | b'o' | b'u' | b'y' => 1,
+        b'a'..=b'z' => 2,
+        b'\t' | b'\n' | b'\r' | b' ' => 3,
+        b'0'..=b'9' => 4,
+        b'A'..=b'Z' => 5,
+        128.. => 6,
+        0..32 => 0,
+        _ => 7,
+    }
+}
 
 /// What belongs together.
 enum Kind {
@@ -24,7 +39,6 @@ enum Kind {
 
 fn all_symbols() -> Kind {
     let one = |symbol| range(symbol..=symbol);
-    let of = |symbols: &[u8]| Kind::Symbols(symbols.to_vec());
     let control = [range(0..=8), range(11..=12), range(14..=31)];
     let white_space = [one(b'\t'), one(b'\n'), one(b'\r'), one(b' ')];
     let punctuation = [
@@ -33,7 +47,7 @@ fn all_symbols() -> Kind {
         range(b'['..=b'`'),
         range(b'{'..=127),
     ];
-    let letters = [of(b"aeiouy"), of(b"lmnrsthd"), of(b"bcfgjkpqvwxz")];
+    let vowels_first = b"aeiouybcfgjkpqvwxzlmnrsthd";
     // Of UTF-8: what goes on, and what begins two, three and four bytes.
     let beyond_ascii = [
         range(128..=191),
@@ -47,7 +61,7 @@ fn all_symbols() -> Kind {
         Kind::Kinds(punctuation.into()),
         range(b'0'..=b'9'),
         range(b'A'..=b'Z'),
-        Kind::Kinds(letters.into()),
+        Kind::Symbols(vowels_first.to_vec()),
         Kind::Kinds(beyond_ascii.into()),
     ])
 }
@@ -64,59 +78,76 @@ fn main() -> Result<(), Box<dyn Error>> {
     let [output, folder] = arguments.as_slice() else {
         return Err("usage: make_tree OUTPUT FOLDER".into());
     };
-    let weights = weights(folder)?;
-    let leaves = tree(&all_symbols(), &weights);
-    let bits: u64 = leaves
-        .iter()
-        .map(|&(symbol, depth)| weights[usize::from(symbol)] * u64::from(depth))
-        .sum();
-    println!("{:.2} bits a symbol", bits as f64 / ONE as f64);
-    std::fs::write(
-        output,
+    let of_text = of_text(folder)?;
+    let no_text: [f64; SYMBOLS] = std::array::from_fn(|symbol| of_no_text(symbol as u8));
+    let trees: [Leaves; TREES] = std::array::from_fn(|number| {
+        let used_in_text: f64 = of_text[number].iter().sum();
+        let before = (0..=255).filter(|&symbol| tree_after(symbol) == number);
+        let used_elsewhere: f64 = before.map(of_no_text).sum();
+        let used_for_any = used_elsewhere / 3.0 + used_in_text / 30.0;
+        let weights = std::iter::zip(&of_text[number], no_text)
+            .map(|(of_text, of_any)| 1 + (1e12 * (of_text + used_for_any * of_any)) as u64);
+        tree(&all_symbols(), &weights.collect::<Vec<u64>>())
+    });
+    let leaves = std::iter::zip(&of_text, &trees);
+    let bits = leaves.flat_map(|(of_text, leaves)| {
         leaves
             .iter()
-            .flat_map(|&(symbol, depth)| [symbol, depth])
-            .collect::<Vec<u8>>(),
-    )?;
+            .map(|&(symbol, depth)| of_text[usize::from(symbol)] * f64::from(depth))
+    });
+    println!("{:.2} bits a symbol of text", bits.sum::<f64>());
+    let numbers = (0..=255).map(|symbol| tree_after(symbol) as u8);
+    let leaves = trees
+        .iter()
+        .flatten()
+        .flat_map(|&(symbol, depth)| [symbol, depth]);
+    std::fs::write(output, numbers.chain(leaves).collect::<Vec<u8>>())?;
     Ok(())
 }
 
-/// How frequent each symbol is, in all sorts of texts together.
-fn weights(folder: &Path) -> std::io::Result<[u64; SYMBOLS]> {
-    let mut all_counts = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let mut counts = [0; SYMBOLS];
-        count(&entry?.path(), &mut counts)?;
-        all_counts.push(counts);
-    }
-    // What is no text has many zeros, and any byte.
-    let mut weights = [1 + ONE / 10 * 6 / 10 / SYMBOLS as u64; SYMBOLS];
-    weights[0] += ONE / 10 * 3 / 10;
-    weights[255] += ONE / 10 / 10;
-    let of_one = u128::from(ONE / 10 * 9) / all_counts.len().max(1) as u128;
-    for counts in all_counts {
-        let total = u128::from(counts.iter().sum::<u64>().max(1));
-        for (weight, count) in weights.iter_mut().zip(counts) {
-            *weight += (u128::from(count) * of_one / total) as u64;
+/// In all sorts of text together; the sum is 1.
+fn of_text(folder: &Path) -> std::io::Result<Table> {
+    let sorts: Vec<PathBuf> = std::fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<std::io::Result<_>>()?;
+    let mut shares = [[0.0; SYMBOLS]; TREES];
+    for sort in &sorts {
+        let mut counts = [[0.0; SYMBOLS]; TREES];
+        count(sort, &mut counts)?;
+        let total = counts.as_flattened().iter().sum::<f64>().max(1.0) * sorts.len() as f64;
+        for (share, count) in std::iter::zip(shares.as_flattened_mut(), counts.as_flattened()) {
+            *share += count / total;
         }
     }
-    Ok(weights)
+    Ok(shares)
 }
 
-fn count(path: &Path, counts: &mut [u64; SYMBOLS]) -> std::io::Result<()> {
+/// How frequent a symbol is in what is no text.
+fn of_no_text(symbol: u8) -> f64 {
+    let more = match symbol {
+        0 => 0.3,
+        255 => 0.1,
+        _ => 0.0,
+    };
+    more + 0.6 / SYMBOLS as f64
+}
+
+fn count(path: &Path, counts: &mut Table) -> std::io::Result<()> {
     if path.is_dir() {
         for entry in std::fs::read_dir(path)? {
             count(&entry?.path(), counts)?;
         }
     } else {
+        let mut before = 0;
         for symbol in std::fs::read(path)? {
-            counts[usize::from(symbol)] += 1;
+            counts[tree_after(before)][usize::from(symbol)] += 1.0;
+            before = symbol;
         }
     }
     Ok(())
 }
 
-fn tree(kind: &Kind, weights: &[u64; SYMBOLS]) -> Leaves {
+fn tree(kind: &Kind, weights: &[u64]) -> Leaves {
     match kind {
         Kind::Symbols(symbols) => in_order(symbols, weights),
         Kind::Kinds(kinds) => join(
@@ -127,7 +158,7 @@ fn tree(kind: &Kind, weights: &[u64; SYMBOLS]) -> Leaves {
 }
 
 /// The tree with the fewest bits in which the symbols keep their order: of all, the cheapest for every range, short ones first.
-fn in_order(symbols: &[u8], weights: &[u64; SYMBOLS]) -> Leaves {
+fn in_order(symbols: &[u8], weights: &[u64]) -> Leaves {
     let len = symbols.len();
     let mut best: Vec<Vec<(u64, Leaves)>> = vec![
         symbols
@@ -157,7 +188,7 @@ fn in_order(symbols: &[u8], weights: &[u64; SYMBOLS]) -> Leaves {
 }
 
 /// Huffman's algorithm: the two lightest trees become one, until there is only one.
-fn join(mut trees: Vec<Leaves>, weights: &[u64; SYMBOLS]) -> Leaves {
+fn join(mut trees: Vec<Leaves>, weights: &[u64]) -> Leaves {
     let weight_of = |leaves: &Leaves| {
         leaves
             .iter()

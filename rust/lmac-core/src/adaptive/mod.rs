@@ -5,7 +5,7 @@
 //! that learn as they go: the symbols after a hashed context (`hashed.rs`; the contexts
 //! are in `contexts/`), what followed where the last symbols occurred before (`matching.rs`), the
 //! network as far as it was right after such symbols (`calibrated.rs`), the mere frequency of symbols
-//! (`order_zero.rs`).
+//! (`order_zero.rs`), and that all are equally frequent (`uniform.rs`).
 //! A mixer that learns whom to believe (`mixer.rs`) makes one probability of what they say, and
 //! curves that learn how right it is correct it (`refinement.rs`). All of it is integer arithmetic,
 //! on tables made by integer arithmetic, and the same on every machine.
@@ -45,21 +45,23 @@ use experts::hashed::{self, Hashed};
 use experts::matching::{self, Matching};
 use experts::network::{self, Network};
 pub(crate) use experts::order_zero::OrderZero;
+use experts::uniform::Uniform;
 pub use initial::Initial;
 use logistic::squash;
 use mixer::{Arithmetic, Layer, OUTPUTS, Portable, WEIGHT_ONE, WeightSet};
 use past::Past;
 use refinement::Refinement;
 pub use spelling::Spelling;
-use tree::{Node, rank_of};
+use tree::{LEAVES, NODES, Node, Tree};
 
 /// Where the inputs of the mixer come from: the contexts, the match, the network, the network
-/// calibrated, order 0, and a constant.
+/// calibrated, order 0, the uniform distribution, and a constant.
 const MATCHING: usize = hashed::INPUTS;
 const NETWORK: usize = MATCHING + 2;
 const CALIBRATED: usize = NETWORK + 2;
 const ORDER_ZERO: usize = CALIBRATED + calibrated::INPUTS;
-const CONSTANT: usize = ORDER_ZERO + 1;
+const UNIFORM: usize = ORDER_ZERO + 1;
+const CONSTANT: usize = UNIFORM + 1;
 const INPUTS: usize = (CONSTANT + 1).next_multiple_of(16);
 
 /// Weight sets of the first layer: by the class of the match, by how sure the network is and the
@@ -80,7 +82,7 @@ const DEPTHS: usize = 8;
 const SET_VALUES: [usize; SETS] = [
     matching::CLASSES,
     network::CLASSES * 256,
-    matching::EXPECTATIONS * 256,
+    matching::EXPECTATIONS * NODES,
     1 << HASH_BITS,
     (hashed::CONTEXTS + 1) * DEPTHS,
     1 << HASH_BITS,
@@ -109,7 +111,7 @@ const GROUPS: [usize; SETS] = {
 /// Weight sets of the last layer: by the node, and by the shape of the symbols before.
 const LAST_BY_NODE: usize = 0;
 const LAST_BY_SHAPE: usize = 1;
-const LAST_SET_VALUES: [usize; 2] = [256, 1 << HASH_BITS];
+const LAST_SET_VALUES: [usize; 2] = [LEAVES, 1 << HASH_BITS];
 
 /// What selects by the hash of a context: so many of its bits.
 const HASH_BITS: u32 = 12;
@@ -204,14 +206,15 @@ impl Mixture {
             Some(0) => MATCHING..NETWORK,
             Some(1) => NETWORK..ORDER_ZERO,
             Some(2) => CALIBRATED..ORDER_ZERO,
-            Some(_) => ORDER_ZERO..CONSTANT,
+            Some(3) => ORDER_ZERO..UNIFORM,
+            Some(_) => UNIFORM..CONSTANT,
         };
     }
 
     /// The names of all experts.
     #[must_use]
     pub fn expert_names() -> Vec<&'static str> {
-        let others = ["match", "network", "calibration", "order 0"];
+        let others = ["match", "network", "calibration", "order 0", "uniform"];
         contexts::NAMES.into_iter().chain(others).collect()
     }
 
@@ -312,6 +315,7 @@ impl Mixture {
     #[inline(always)]
     fn begin_symbol(&mut self, lane: usize, table: Option<&FrequencyTable>) -> Moment {
         let past = Past::of_lane(&self.content, &self.lanes, &self.positions, lane);
+        let tree = Tree::after(past.back(1));
         self.matching.prefetch(&past);
         self.hashed.begin_symbol(0..contexts::PROMISED, &past);
         let of_context = |context| self.hashed.hash(context);
@@ -325,14 +329,14 @@ impl Mixture {
             let lane = lanes.lane_at(position).min(lanes.count() - 1);
             position < positions[lane]
         };
-        self.matching.begin_symbol(&past, is_known);
+        self.matching.begin_symbol(&past, tree, is_known);
         let promised = self.matching.promised();
         let past = Past { promised, ..past };
         self.hashed
             .begin_symbol(contexts::PROMISED..contexts::COUNT, &past);
         let bits_of = |context| (self.hashed.hash(context) >> (32 - HASH_BITS)) as usize;
         let [symbols, shape] = [contexts::ORDER_2, contexts::SHAPE].map(bits_of);
-        self.network.begin_symbol(table);
+        self.network.begin_symbol(table, tree);
         let sure = self.network.sureness() * 256 + usize::from(past.back(1));
         self.first_layer.select(BY_SURENESS, sure);
         self.first_layer.select(BY_SYMBOLS, symbols);
@@ -342,7 +346,7 @@ impl Mixture {
         let mut inputs = [0; INPUTS];
         inputs[CONSTANT] = 256;
         Moment {
-            node: Node::ROOT,
+            node: Node::root(tree),
             inputs,
         }
     }
@@ -374,22 +378,20 @@ impl Mixture {
             let says = calibrated.predict(node, inputs[NETWORK]);
             inputs[CALIBRATED..ORDER_ZERO].copy_from_slice(&says);
         }
-        inputs[ORDER_ZERO..CONSTANT].copy_from_slice(&self.order_zero.predict(node));
+        inputs[ORDER_ZERO..UNIFORM].copy_from_slice(&self.order_zero.predict(node));
+        inputs[UNIFORM..CONSTANT].copy_from_slice(&Uniform.predict(node));
         if !self.left_out.is_empty() {
             moment.inputs[self.left_out.clone()].fill(0);
         }
 
-        let (question, depth) = (
-            node.question as usize,
-            (node.depth as usize).min(DEPTHS - 1),
-        );
+        let (number, depth) = (node.number(), (node.depth as usize).min(DEPTHS - 1));
         let expectation = self.matching.expectation(node);
         self.first_layer.select(BY_MATCH, self.matching.class());
         self.first_layer
-            .select(BY_NODE, expectation * 256 + question);
+            .select(BY_NODE, expectation * NODES + number);
         self.first_layer.select(BY_KNOWN, known * DEPTHS + depth);
         let outputs = self.first_layer.mix::<A>(&moment.inputs);
-        self.last_layer.select(LAST_BY_NODE, question);
+        self.last_layer.select(LAST_BY_NODE, node.question as usize);
         let [by_node, by_shape, ..] = *self.last_layer.mix::<A>(outputs);
         let mixed = (by_node + by_shape) >> 1;
         let refined = self.refinement.refine(mixed);
@@ -433,14 +435,12 @@ trait Bits {
 
 struct Encoding<'a> {
     encoder: &'a mut RangeEncoder,
-    /// Of the symbol that is encoded.
-    rank: u32,
+    symbol: u8,
 }
 
 impl<'a> Encoding<'a> {
     fn new(encoder: &'a mut RangeEncoder, symbol: u8) -> Self {
-        let rank = rank_of(symbol);
-        Self { encoder, rank }
+        Self { encoder, symbol }
     }
 }
 
@@ -449,7 +449,7 @@ impl Bits for Encoding<'_> {
 
     #[inline(always)]
     fn code(&mut self, node: Node, probability: u32) -> Result<u32, Self::Error> {
-        let bit = node.bit_to(self.rank);
+        let bit = node.bit_to(node.tree.rank_of(self.symbol));
         self.encoder.encode_bit(bit, probability);
         Ok(bit)
     }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use super::ending::Endings;
 use super::past::Past;
-use super::{Bits, Mixture, Node as BitNode, rank_of};
+use super::{Bits, Mixture, Node as BitNode};
 use crate::block::ALPHABET_SIZE;
 use crate::frequency::FrequencyTable;
 use crate::lanes::Lanes;
@@ -106,7 +106,7 @@ impl Spelling {
                 return Ok(None);
             } else if let [only] = children {
                 let byte = only.byte();
-                let Ok(_) = self.mixture.code(lane, None, &mut Certain(rank_of(byte)));
+                let Ok(_) = self.mixture.code(lane, None, &mut Certain(byte));
                 byte
             } else {
                 self.next_byte.set_weights(children.iter().map(|child| {
@@ -222,13 +222,13 @@ impl Side for RangeDecoder<'_> {
     }
 }
 
-/// The rank of a byte that both sides know: the mixture learns it, and nothing is coded.
-struct Certain(u32);
+/// A byte that both sides know: the mixture learns it, and nothing is coded.
+struct Certain(u8);
 
 impl Bits for Certain {
     type Error = Infallible;
 
     fn code(&mut self, node: BitNode, _probability: u32) -> Result<u32, Infallible> {
-        Ok(node.bit_to(self.0))
+        Ok(node.bit_to(node.tree.rank_of(self.0)))
     }
 }

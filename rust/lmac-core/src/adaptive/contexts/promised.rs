@@ -2,12 +2,14 @@
 
 use super::Context;
 use crate::adaptive::past::{Past, hash};
+use crate::adaptive::tree::Tree;
 
-/// The symbol that the match promises, and the class of the match.
+/// The symbol that the match promises, the class of the match, and the tree in which the symbol is looked for.
 pub(super) struct Promised;
 
 impl Context for Promised {
     fn hash(&mut self, past: &Past<'_>) -> u32 {
-        hash(15, past.promised)
+        let tree = Tree::after(past.back(1)).number;
+        hash(15, past.promised | u64::from(tree) << 16)
     }
 }

@@ -7,7 +7,7 @@ use super::{Expert, Node, centred};
 use crate::adaptive::chance::Chance;
 use crate::adaptive::logistic::stretch;
 use crate::adaptive::past::{Past, hash};
-use crate::adaptive::tree::{NO_RANK, rank_of};
+use crate::adaptive::tree::{NO_RANK, Tree};
 use crate::memory::{prefetch, zeros_for_random_use};
 
 const INPUTS: usize = 2;
@@ -122,6 +122,7 @@ impl Matching {
     pub(in crate::adaptive) fn begin_symbol(
         &mut self,
         past: &Past<'_>,
+        tree: &Tree,
         is_known: impl Fn(usize) -> bool,
     ) {
         self.look_up(past);
@@ -130,7 +131,7 @@ impl Matching {
         if found.position > 0 && is_known(found.position) {
             let promised = past.content[found.position];
             self.promised = Some(promised);
-            self.expected = rank_of(promised);
+            self.expected = tree.rank_of(promised);
             self.class = found.class();
         }
     }

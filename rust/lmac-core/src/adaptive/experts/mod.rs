@@ -6,6 +6,7 @@ pub(super) mod hashed;
 pub(super) mod matching;
 pub(super) mod network;
 pub(super) mod order_zero;
+pub(super) mod uniform;
 
 use super::tree::Node;
 

@@ -4,7 +4,7 @@
 
 use super::{Expert, Node, centred};
 use crate::adaptive::logistic::{PROBABILITY_BITS, stretch};
-use crate::adaptive::tree::{LEAVES, RUNS, Run};
+use crate::adaptive::tree::{LEAVES, Run, Tree};
 use crate::frequency::FrequencyTable;
 use crate::range_coder::TOTAL;
 
@@ -30,13 +30,18 @@ impl Network {
 
     /// Before a symbol, with its prediction, if there is one.
     #[inline(always)]
-    pub(in crate::adaptive) fn begin_symbol(&mut self, table: Option<&FrequencyTable>) {
+    pub(in crate::adaptive) fn begin_symbol(
+        &mut self,
+        table: Option<&FrequencyTable>,
+        tree: &Tree,
+    ) {
         (self.is_there, self.sureness) = (table.is_some(), 0);
         if let Some(table) = table {
             let others = TOTAL - table.largest_frequency();
             let sureness = TOTAL.ilog2() - others.max(1).ilog2();
             self.sureness = (sureness as usize).min(CLASSES - 1);
-            for &Run { symbol, rank, len } in RUNS.iter().take_while(|run| run.len > 0) {
+            for &Run { symbol, rank, len } in tree.runs() {
+                let [symbol, rank, len] = [symbol.into(), rank.into(), usize::from(len)];
                 let ends = &table.starts()[symbol + 1..][..len];
                 let moved = self.starts[rank].wrapping_sub(table.start(symbol));
                 for (start, end) in self.starts[rank + 1..][..len].iter_mut().zip(ends) {

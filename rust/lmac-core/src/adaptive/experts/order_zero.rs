@@ -4,18 +4,19 @@
 use super::{Expert, Node};
 use crate::adaptive::chance::Chance;
 use crate::adaptive::logistic::stretch;
+use crate::adaptive::tree::{NODES, Tree};
 use crate::adaptive::{Bits, Encoding};
 use crate::range_coder::{PayloadError, RangeDecoder, RangeEncoder};
 
 /// A chance for every node of the tree.
 pub(crate) struct OrderZero {
-    chances: [Chance; 256],
+    chances: [Chance; NODES],
 }
 
 impl OrderZero {
     pub(crate) fn new() -> Self {
         Self {
-            chances: [Chance::new(1 << 15, 0); 256],
+            chances: [Chance::new(1 << 15, 0); NODES],
         }
     }
 
@@ -31,12 +32,9 @@ impl OrderZero {
 
     #[inline(always)]
     fn code<B: Bits>(&mut self, bits: &mut B) -> Result<u8, B::Error> {
-        let mut node = Node::ROOT;
+        let mut node = Node::root(Tree::after(0));
         loop {
-            let bit = bits.code(
-                node,
-                self.chances[node.question as usize & 255].probability(),
-            )?;
+            let bit = bits.code(node, self.chances[node.number() % NODES].probability())?;
             self.update(node, bit);
             node = node.child(bit);
             if let Some(symbol) = node.symbol() {
@@ -49,13 +47,11 @@ impl OrderZero {
 impl Expert<1> for OrderZero {
     #[inline(always)]
     fn predict(&mut self, node: Node) -> [i16; 1] {
-        [stretch(
-            self.chances[node.question as usize & 255].probability(),
-        )]
+        [stretch(self.chances[node.number() % NODES].probability())]
     }
 
     #[inline(always)]
     fn update(&mut self, node: Node, bit: u32) {
-        self.chances[node.question as usize & 255].update(bit, 1023);
+        self.chances[node.number() % NODES].update(bit, 1023);
     }
 }
