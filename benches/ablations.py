@@ -113,6 +113,8 @@ def unfinished(run: train.Training) -> float:
     return 0.0
 
 
+CONSTANT_RATE = {"train.Training.done_share": unfinished}
+
 VARIANTS = {
     "base": Variant("the architecture of docs/exact-transformer.md, 2 layers of width 128"),
     "float": Variant("nothing rounded: real weights, activations and softmax", patches=FLOAT),
@@ -145,12 +147,9 @@ VARIANTS = {
     "batch-48": Variant("twice the batch, half the steps", settings={"batch": 48}),
     "samples-512": Variant("half as many samples of twice the length", settings={"batch": 12, "sample_steps": 512}),
     "starts-half": Variant("half of the samples begin with a document, instead of 15 %", settings={"start_share": 0.5}),
-    "constant-rate": Variant("learning rates that do not fall", patches={"train.Training.done_share": unfinished}),
-    "averaged": Variant("the mean over the last tenth of the steps", settings={"average": 0.1}),
-    "batch-12-averaged": Variant("averaged, with half the batch and twice the steps", settings={"batch": 12, "average": 0.1}),
-    "averaged-constant-rate": Variant(
-        "the mean over the last fifth, and learning rates that do not fall", settings={"average": 0.2}, patches={"train.Training.done_share": unfinished}
-    ),
+    "constant-rate": Variant("learning rates that do not fall", patches=CONSTANT_RATE),
+    "averaged": Variant("learning rates that do not fall, and the mean over the last fifth of the steps", settings={"average": 0.2}, patches=CONSTANT_RATE),
+    "batch-12-averaged": Variant("averaged, with half the batch and twice the steps", settings={"batch": 12, "average": 0.2}, patches=CONSTANT_RATE),
     "float-first": Variant("nothing rounded in the first half of the run", patches={"train.Training": FloatFirst}),
     "table-rate-triple": Variant("three times the learning rate for the tables", settings={"table_rate": 9e-2}),
     "batch-12-table-rate-triple": Variant("both: half the batch, and three times the tables' learning rate", settings={"batch": 12, "table_rate": 9e-2}),
