@@ -6,6 +6,7 @@ A checkpoint has them as they were before they were rounded, which makes for a b
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,14 +18,14 @@ from .train import Training
 
 
 def network_of(source: str | Path) -> ExactTransformer:
-    """The network of a model, given by name or path, or of a checkpoint of a run (``.checkpoint``).
+    """The network of a model, given by name or path, or of a checkpoint of a run.
 
     Raises:
         ValueError: The file is no exact Transformer.
         LmacError: An unknown name.
         OSError: The file cannot be read.
     """
-    if Path(source).suffix == ".checkpoint":
+    if zipfile.is_zipfile(source):  # as PyTorch saves, whatever the file is called
         return Training.resume(Path(source), torch.device("cpu"), {}).result
     tensors, architecture = read(source)
     network = ExactTransformer(architecture)
