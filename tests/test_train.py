@@ -24,7 +24,7 @@ from lmac.lab.architecture import SIZES, Architecture  # noqa: E402
 from lmac.lab.data import Source  # noqa: E402
 from lmac.lab.export import export, model_file, read  # noqa: E402
 from lmac.lab.mean import network_of  # noqa: E402
-from lmac.lab.model import ExactTransformer  # noqa: E402
+from lmac.lab.model import MAX_SCORE, ExactTransformer, exact, saturate  # noqa: E402
 from lmac.lab.report import Report  # noqa: E402
 from lmac.lab.settings import Settings  # noqa: E402
 from lmac.lab.train import Progress, Training, validation_bits  # noqa: E402
@@ -37,6 +37,7 @@ from tiny_model import TINY_MODEL  # noqa: E402
 TINY = "--width 32 --layers 1 --heads 1 --head-dim 32 --hidden 32 --window 16 --context-rows-log2 6 --context-dim 8".split()
 SHORT = "--batch 4 --sample-steps 64 --warmup-steps 20 --validations 2 --no-compile --device cpu --no-autocast".split()
 FAST = "--matrix-rate 0.02 --other-rate 0.02 --table-rate 0.2".split()
+SHORT_RUN = Settings(steps=1, compile=False)
 LETTERS = b"abcdefgh" * 2000
 
 
@@ -325,3 +326,29 @@ def test_the_last_state_of_a_checkpoint_can_be_exported(trained: Path, tmp_path:
     output = tmp_path / "last.onnx"
     assert cli.main(["export", str(trained) + ".checkpoint", "-o", str(output)]) == 0
     assert len(lmac.Codec(output, adaptive=False, threads=1).compress(LETTERS)) < len(LETTERS) // 20
+
+
+def test_what_has_left_its_range_gets_the_gradients_that_lead_back() -> None:
+    x = torch.tensor([-3.0, -3.0, 0.0, 9.0, 9.0], requires_grad=True)
+    saturate(x, -2, 5).backward(torch.tensor([1.0, -1.0, 1.0, 1.0, -1.0]))  # descent moves against the gradient
+    assert x.grad is not None
+    assert x.grad.tolist() == [0, -1, 1, 1, 0]
+
+
+def test_scores_that_have_grown_too_large_are_clipped_after_a_step() -> None:
+    run = Training(
+        Architecture(width=32, layers=2, heads=1, head_dim=32, hidden=32, window=16, context_rows_log2=6, score_shift=5), SHORT_RUN, torch.device("cpu")
+    )
+    first, second = run.model.blocks
+    with torch.no_grad():
+        first.qkv.weight.mul_(10)
+    before = second.qkv.weight.clone()
+    symbols = torch.randint(0, 256, (4, 100))
+    for _ in range(8):  # more than once, since queries and keys that are clipped themselves stay where they are at first
+        with exact():
+            run.model(symbols)
+        run.model.clip_scores()
+    with exact():
+        run.model(symbols)
+    assert 0.9 * MAX_SCORE < first.largest_score <= MAX_SCORE * 1.02
+    assert torch.equal(second.qkv.weight, before)

@@ -45,6 +45,8 @@ CUBLAS_ENVIRONMENT = {"CUBLAS_WORKSPACE_CONFIG": ":16:8", "CUBLASLT_WORKSPACE_SI
 # TF32 rounds factors to 11 bits; the exhaustive search for convolutions chooses by measured time.
 CUDA_OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "DEFAULT"}
 
+WARNING, FATAL = 2, 4  # of ONNX Runtime's severities; the former is its default
+
 
 def create_session(model: bytes | str, device: str, threads: int | None, *, exact: bool) -> Any:
     """An ``onnxruntime.InferenceSession``.
@@ -217,7 +219,7 @@ def _exact_options(runtime: ModuleType, threads: int | None) -> Any:
     # Beyond "basic", operators are fused into others whose arithmetic the exactness proof does not cover.
     options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_BASIC
     options.intra_op_num_threads = threads or 0
-    options.log_severity_level = 4
+    options.log_severity_level = FATAL
     return options
 
 
@@ -229,7 +231,7 @@ def _float_options(runtime: ModuleType, threads: int | None) -> Any:
     options.execution_mode = runtime.ExecutionMode.ORT_SEQUENTIAL
     options.intra_op_num_threads = thread_count(threads)
     options.inter_op_num_threads = 1
-    options.log_severity_level = 4
+    options.log_severity_level = FATAL
     return options
 
 
@@ -240,12 +242,15 @@ def _fix_cublas() -> None:
 
 def _create_on_cuda(runtime: ModuleType, model: bytes | str, options: Any, exact: bool, *, is_required: bool) -> Any | None:
     """A session on CUDA; ``None`` if it cannot be had and need not be."""
+    runtime.set_default_logger_severity(FATAL)  # ScatterND warns at every node, by the default logger, that indices must not repeat; they do not
     try:
         session = _create(runtime, model, options, [CUDA if exact else (CUDA, CUDA_OPTIONS), CPU])
     except PredictorError:
         if is_required:
             raise
         return None
+    finally:
+        runtime.set_default_logger_severity(WARNING)
     if session.get_providers()[0] == CUDA:
         return session
     if is_required:

@@ -5,7 +5,7 @@ roundings pass gradients straight through. Real-valued parameters are the only f
 integers in one place each: :meth:`Linear.integers` and its siblings, which the exporter calls too.
 
 In training, matrix products may run in bfloat16 (operands are exact, results are rounded: a little
-noise). Under ``exact()``, products are float32 and the logits equal the executors' to the last bit.
+noise), but for attention's scores. Under ``exact()``, products are float32 and the logits equal the executors' to the last bit.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,6 +33,7 @@ EMBEDDING_SCALE = 2 ** (RESIDUAL - SYMBOL_SHIFT)
 BIAS_SCALE = 16  # score biases are in 1/16 bit
 NORM_GAIN = 13  # per dimension: 16 times the mean magnitude of a standard Gaussian, rounded
 MASKED = -65536.0
+MAX_SCORE = 2048  # of attention in training, without bias, in 1/16 bit
 
 
 class _StraightThrough(torch.autograd.Function):
@@ -50,6 +52,28 @@ def nearest(x: Tensor) -> Tensor:
     """Nearest integer, ties to even."""
     rounded: Tensor = _StraightThrough.apply(x)
     return rounded
+
+
+class _Saturate(torch.autograd.Function):
+    """Clips forward; backward, what has left the range still gets the gradients that lead it back."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, low: float, high: float) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.range = low, high
+        return torch.clamp(x, low, high)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        (x,), (low, high) = ctx.saved_tensors, ctx.range
+        leads_away = ((x > high) & (grad < 0)) | ((x < low) & (grad > 0))
+        return torch.where(leads_away, 0, grad), None, None
+
+
+def saturate(x: Tensor, low: float, high: float) -> Tensor:
+    """``clip(x, low, high)``. With clamp's gradient, which is zero outside, a long run of high learning rates loses ever more values for ever."""
+    clipped: Tensor = _Saturate.apply(x, low, high)
+    return clipped
 
 
 def half_up(x: Tensor) -> Tensor:
@@ -97,7 +121,7 @@ def norm(x: Tensor) -> Tensor:
     """Section 5: divides by the mean magnitude; result in -127..127."""
     magnitude = x.abs().sum(-1, keepdim=True).clamp_min(1)
     ratio = torch.full_like(magnitude, NORM_GAIN * x.shape[-1]) / magnitude
-    return torch.clamp(nearest(x * ratio), -127, 127)
+    return saturate(nearest(x * ratio), -127, 127)
 
 
 def exp2_weights(difference: Tensor) -> Tensor:
@@ -109,6 +133,27 @@ def exp2_weights(difference: Tensor) -> Tensor:
     first = torch.round(255 * torch.exp2((whole * 16 - difference) / 16))
     smooth = 255 * torch.exp2(difference * (-1 / 16))
     return smooth + (torch.floor(first * torch.exp2(-whole)) - smooth).detach()
+
+
+CHUNK = 64  # queries that share their keys; smaller ones leave fewer masked positions, and smaller products
+
+
+def chunk_distances(steps: int, window: int, device: torch.device) -> Tensor:
+    """How far each query's keys are, ``window`` where they are masked: int64 ``(chunks, queries, keys)``, queries of a chunk and keys up to its end."""
+    chunk = min(CHUNK, steps)
+    chunks = -(-steps // chunk)
+    before = min(-(-(window - 1) // chunk), chunks - 1) * chunk  # positions before the chunk
+    query = torch.arange(chunk, device=device)[:, None] + before
+    key = torch.arange(before + chunk, device=device)
+    exists = torch.arange(chunks, device=device)[:, None, None] * chunk + key >= before  # the first chunks have less before them
+    return torch.where((key <= query) & (query - key < window) & exists, query - key, window)
+
+
+def _with_chunks_before(x: Tensor, count: int) -> Tensor:
+    """Every chunk of ``(batch, chunks, steps, length)`` after the ``count`` chunks before it, zeros where there are none."""
+    chunks = x.shape[1]
+    padded = functional.pad(x, (0, 0, 0, 0, count, 0))
+    return torch.cat([padded[:, i : i + chunks] for i in range(count + 1)], 2)
 
 
 class Block(nn.Module):
@@ -123,37 +168,57 @@ class Block(nn.Module):
         self.up = Linear(a.width, a.hidden, (ACTIVATION, GATE))
         self.down = Linear(a.hidden, a.width, (SQUARED, RESIDUAL), small)
         self.bias = nn.Parameter(torch.zeros(a.heads, a.window))  # in bits
+        self.register_buffer("largest_score", torch.zeros(()), persistent=False)  # of the last forward pass, without bias, in 1/16 bit
 
     def integer_bias(self) -> Tensor:
         """Score bias by distance (heads, window), in 1/16 bit."""
-        return nearest(torch.clamp(self.bias * BIAS_SCALE, -8192, 8191))
+        return nearest(saturate(self.bias * BIAS_SCALE, -8192, 8191))
 
     def attention(self, x: Tensor, distance: Tensor) -> Tensor:
-        """Attends over the window; ``distance`` (steps, steps) is ``window`` where masked."""
+        """Attends over the window, a chunk of queries at a time: to itself and to as many chunks before it as the window reaches.
+
+        Args:
+            x: Residual stream (batch, steps, width), a whole number of chunks.
+            distance: :func:`chunk_distances`.
+        """
         a = self.architecture
         batch, steps, _ = x.shape
-        qkv = torch.clamp(self.qkv(norm(x)), -127, 127)
+        chunks, chunk = steps // distance.shape[1], distance.shape[1]
+        qkv = saturate(self.qkv(norm(x)), -127, 127)
         q, k, v = qkv.split([a.width, a.head_dim, a.head_dim], -1)
-        q = q.view(batch, steps, a.heads, a.head_dim).transpose(1, 2)  # (batch, heads, steps, head_dim)
-        scores = half_up((q @ k.unsqueeze(1).transpose(-1, -2)).float() * 2.0**-a.score_shift)
-        masked = functional.pad(self.integer_bias(), (0, 1), value=MASKED)
-        scores = scores + masked[:, distance]  # (batch, heads, steps, steps)
+        q = q.reshape(batch, chunks, chunk * a.heads, a.head_dim)
+        k, v = (_with_chunks_before(y.reshape(batch, chunks, chunk, a.head_dim), distance.shape[2] // chunk - 1) for y in (k, v))
+        with torch.autocast(x.device.type, enabled=False):  # bfloat16 would round a score of 100 bits to half a bit
+            products = (q @ k.transpose(-1, -2)).view(batch, chunks, chunk, a.heads, -1)
+        self.largest_score.copy_(products.detach().abs().amax() * 2.0**-a.score_shift)
+        masked = functional.pad(self.integer_bias(), (0, 1), value=MASKED).T
+        scores = half_up(products * 2.0**-a.score_shift) + masked[distance].transpose(-1, -2)  # (batch, chunks, chunk, heads, keys)
         difference = scores.detach().amax(-1, keepdim=True) - scores
         e = exp2_weights(torch.clamp(difference, max=255))
-        numerator = (e @ v.unsqueeze(1)).float()
+        numerator = (e.flatten(2, 3) @ v).view(batch, chunks, chunk, a.heads, -1).float()
         o = nearest(numerator / e.sum(-1, keepdim=True))
-        return self.out(o.transpose(1, 2).reshape(batch, steps, a.width))
+        return self.out(o.reshape(batch, steps, a.width))
+
+    @torch.no_grad()
+    def clip_scores(self) -> None:
+        """Shrinks queries and keys if a score was beyond ``MAX_SCORE`` (QK-clip: Kimi K2, 2025, section 2.1).
+
+        A softmax knows differences alone, so nothing else bounds what all scores have in common. Unbounded, gradients grow through
+        the scores from layer to layer, and the first layers learn noise (docs/training.md, "On a GPU").
+        """
+        scale = (MAX_SCORE / self.largest_score).clamp(max=1).sqrt()
+        self.qkv.weight[: self.architecture.width + self.architecture.head_dim] *= scale
 
     def feed_forward(self, x: Tensor) -> Tensor:
         """Squared ReLU between two products."""
-        gate = torch.clamp(self.up(norm(x)), 0, 255)
-        squared = torch.clamp(half_up(gate * gate * 2.0**-7), max=255)
+        gate = saturate(self.up(norm(x)), 0, 255)
+        squared = saturate(half_up(gate * gate * 2.0**-7), 0, 255)
         return self.down(squared)
 
     def forward(self, x: Tensor, distance: Tensor) -> Tensor:
-        """Residual stream (batch, steps, width) to the next."""
-        x = torch.clamp(x + self.attention(x, distance), -MAX_RESIDUAL, MAX_RESIDUAL)
-        return torch.clamp(x + self.feed_forward(x), -MAX_RESIDUAL, MAX_RESIDUAL)
+        """Residual stream (batch, steps, width), a whole number of chunks, to the next."""
+        x = saturate(x + self.attention(x, distance), -MAX_RESIDUAL, MAX_RESIDUAL)
+        return saturate(x + self.feed_forward(x), -MAX_RESIDUAL, MAX_RESIDUAL)
 
 
 class ExactTransformer(nn.Module):
@@ -171,7 +236,7 @@ class ExactTransformer(nn.Module):
 
     def integer_embedding(self) -> Tensor:
         """Symbol embeddings (alphabet_size + 1, width) in -127..127."""
-        return nearest(torch.clamp(self.symbol_embedding * EMBEDDING_SCALE, -127, 127))
+        return nearest(saturate(self.symbol_embedding * EMBEDDING_SCALE, -127, 127))
 
     def forward(self, symbols: Tensor) -> Tensor:
         """Logits after every symbol.
@@ -182,26 +247,29 @@ class ExactTransformer(nn.Module):
         Returns:
             float32 ``(batch, steps, alphabet_size)`` holding integers, in 1/16 bit.
         """
-        x = self.embed(symbols)
-        steps = torch.arange(symbols.shape[1], device=symbols.device)
-        distance = steps[:, None] - steps[None]
-        window = self.architecture.window
-        distance = torch.where((distance >= 0) & (distance < window), distance, window)
+        steps = symbols.shape[1]
+        distance = chunk_distances(steps, self.architecture.window, symbols.device)
+        x = functional.pad(self.embed(symbols), (0, 0, 0, -steps % distance.shape[1]))
         for block in self.blocks:
             x = block(x, distance)
-        return torch.clamp(self.logits(norm(x)), -32768, 32767)
+        return saturate(self.logits(norm(x[:, :steps])), -32768, 32767)
 
     def embed(self, symbols: Tensor) -> Tensor:
         """Section 4: residual stream (batch, steps, width) before the first layer."""
         x = functional.embedding(symbols, self.integer_embedding()) * 2**SYMBOL_SHIFT
         if self.architecture.contexts:
             rows = functional.embedding(context_rows(symbols, self.architecture), self.context_tables)
-            x = x + self.context(nearest(torch.clamp(rows, -8, 7)).flatten(-2))
-        return torch.clamp(x, -MAX_RESIDUAL, MAX_RESIDUAL)
+            x = x + self.context(nearest(saturate(rows, -8, 7)).flatten(-2))
+        return saturate(x, -MAX_RESIDUAL, MAX_RESIDUAL)
 
     def loss(self, symbols: Tensor, targets: Tensor) -> Tensor:
         """Mean surprisal of ``targets`` (batch, steps) in bits per symbol."""
         return bits_per_symbol(self(symbols), targets)
+
+    def clip_scores(self) -> None:
+        """Of all layers, after a step of training."""
+        for block in self.blocks:
+            block.clip_scores()  # type: ignore[operator]
 
     @torch.no_grad()
     def tensors(self) -> dict[str, NDArray[np.generic]]:

@@ -74,6 +74,8 @@ class Training:
         if settings.minutes is None and settings.steps is None:
             raise ValueError("give the length of the run, in minutes or in steps")
         torch.manual_seed(settings.seed)
+        if device.type == "cuda":
+            torch.set_float32_matmul_precision("high")  # TF32, in which products of our integers are exact
         self.settings, self.device = settings, device
         self.model = ExactTransformer(architecture).to(device)
         self.optimizers = _optimizers(self.model, settings)
@@ -106,6 +108,7 @@ class Training:
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+        self.model.clip_scores()
         if self.average:
             self.average.update_parameters(self.model)
         self.progress.step += 1
@@ -260,7 +263,8 @@ def train(run: Training, sampler: Sampler, held_out: Sequence[Source], output: P
 def validate(run: Training, held_out: Sequence[Source], output: Path, report: Report, training_bits: float) -> None:
     """Measures the model, writes its file if it is the best so far, and keeps the state and the curve."""
     file = model_file(run.result.tensors(), run.result.architecture)
-    bits = validation_bits(Executor(Model(file)), held_out, run.device, run.settings.messages)
+    judge = run.result if run.device.type == "cuda" else Executor(Model(file))  # the same numbers: whichever is faster
+    bits = validation_bits(judge, held_out, run.device, run.settings.messages)
     improved = run.progress.record(training_bits, bits)
     if improved:
         write(file, output)
