@@ -87,8 +87,8 @@ def embed_unrounded(transformer: model.ExactTransformer, symbols: Tensor) -> Ten
     return torch.clamp(x, -model.MAX_RESIDUAL, model.MAX_RESIDUAL)
 
 
-def adamw(matrices: list[Tensor], rate: float, decay: float) -> torch.optim.Optimizer:
-    """In place of Muon."""
+def adamw(matrices: list[Tensor], rate: float, decay: float, dtype: torch.dtype) -> torch.optim.Optimizer:
+    """In place of Muon, whose iteration alone has a type of its own."""
     return torch.optim.AdamW(matrices, lr=rate, betas=(0.9, 0.98), weight_decay=decay)
 
 
