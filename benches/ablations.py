@@ -53,13 +53,13 @@ def identity(x: Tensor) -> Tensor:
 
 def rms_norm(x: Tensor) -> Tensor:
     """Divides by the root mean square, in the units of the module's own norm."""
-    return torch.clamp(model.nearest(16 * x / x.square().mean(-1, keepdim=True).clamp_min(1).sqrt()), -127, 127)
+    return model.saturate(model.nearest(16 * x / x.square().mean(-1, keepdim=True).clamp_min(1).sqrt()), -127, 127)
 
 
 def relu_feed_forward(block: model.Block, x: Tensor) -> Tensor:
     """Without the square."""
-    gate = torch.clamp(block.up(model.norm(x)), 0, 255)
-    return block.down(torch.clamp(model.half_up(gate / 4), max=255))
+    gate = model.saturate(block.up(model.norm(x)), 0, 255)
+    return block.down(model.saturate(model.half_up(gate / 4), 0, 255))
 
 
 def real_weights(linear: model.Linear) -> tuple[Tensor, Tensor]:
@@ -76,15 +76,15 @@ def smooth_exp2(difference: Tensor) -> Tensor:
 def unrounded_norm(x: Tensor) -> Tensor:
     """The norm's result as it is."""
     magnitude = x.abs().sum(-1, keepdim=True).clamp_min(1)
-    return torch.clamp(x * (model.NORM_GAIN * x.shape[-1] / magnitude), -127, 127)
+    return model.saturate(x * (model.NORM_GAIN * x.shape[-1] / magnitude), -127, 127)
 
 
 def embed_unrounded(transformer: model.ExactTransformer, symbols: Tensor) -> Tensor:
     """Tables whose entries need not be integers, within the limits of four bits."""
     x = functional.embedding(symbols, transformer.integer_embedding()) * 2**model.SYMBOL_SHIFT
     rows = functional.embedding(context_rows(symbols, transformer.architecture), transformer.context_tables)
-    x = x + transformer.context(torch.clamp(rows, -8, 7).flatten(-2))
-    return torch.clamp(x, -model.MAX_RESIDUAL, model.MAX_RESIDUAL)
+    x = x + transformer.context(model.saturate(rows, -8, 7).flatten(-2))
+    return model.saturate(x, -model.MAX_RESIDUAL, model.MAX_RESIDUAL)
 
 
 def adamw(matrices: list[Tensor], rate: float, decay: float, dtype: torch.dtype) -> torch.optim.Optimizer:
