@@ -13,6 +13,8 @@ from tiny_model import TINY_MODEL, predictable_text
 
 DEFAULT_MODEL_PATH = Path(lmac.__file__).parent / "models" / (DEFAULT_MODEL + SUFFIX)
 
+EXPORTED = Path(__file__).parent / "exported"
+
 # Jobs in the background of a shell ignore these, and so would the programs that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -30,6 +32,12 @@ def adaptive(request: pytest.FixtureRequest) -> bool:
     """Both modes: what a test that asks for this (or for ``tiny_codec``) says holds in each of them."""
     mode: bool = request.param
     return mode
+
+
+@pytest.fixture(scope="session", params=["gpt2", "llama", "qwen2", "llama-fixed"])
+def exported(request: pytest.FixtureRequest) -> Path:
+    """A model that torch.onnx has exported from transformers."""
+    return EXPORTED / str(request.param)
 
 
 @pytest.fixture(scope="session")

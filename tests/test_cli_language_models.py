@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-EXPORTED = Path(__file__).parent / "exported"
+from conftest import EXPORTED
+
 TEXT = (Path(__file__).parent.parent / "README.md").read_bytes()[:2000]
 
 

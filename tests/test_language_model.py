@@ -21,14 +21,13 @@ from lmac.model_files import ModelFiles
 from lmac.tokenization import Tokenizer
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
+from conftest import EXPORTED
 from llama_onnx import LlamaShape, build_llama, llama_config, random_weights, write_folder
 from make_stories_model import write_stories_model
 from public_checkpoints import material, needs_material
 from tiny_model import TINY_MODEL
 from tokenizer_files import gpt2_tokenizer, trained_tokenizer
 
-EXPORTED = Path(__file__).parent / "exported"
-FOLDERS = ["gpt2", "llama", "qwen2", "llama-fixed"]
 TEXT = "Lossless compression by a language model: the model predicts, the coder codes. Größe, 漢字, 🙂!\n".encode()
 
 STORY = (
@@ -56,12 +55,6 @@ SHAPE = LlamaShape(dim=24, hidden=40, layers=2, heads=6, kv_heads=2, vocab_size=
 
 def codec(folder: Path | str, **options: Any) -> lmac.Codec:
     return lmac.Codec(str(folder), threads=1, device="cpu", **options)
-
-
-@pytest.fixture(scope="module", params=FOLDERS)
-def exported(request: pytest.FixtureRequest) -> Path:
-    """A model that torch.onnx has exported from transformers."""
-    return EXPORTED / str(request.param)
 
 
 @pytest.fixture(scope="module")
