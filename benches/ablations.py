@@ -14,7 +14,9 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
@@ -92,6 +94,40 @@ def adamw(matrices: list[Tensor], rate: float, decay: float, dtype: torch.dtype)
     return torch.optim.AdamW(matrices, lr=rate, betas=(0.9, 0.98), weight_decay=decay)
 
 
+def tied_logits(transformer: model.ExactTransformer, symbols: Tensor) -> Tensor:
+    """Logits by the symbols' embeddings, shrunk to the size that the logits' own weights begin with."""
+    weight = transformer.symbol_embedding[:-1] * (0.7 * transformer.architecture.width**0.5) ** -1
+    tied = SimpleNamespace(weight=weight, units=transformer.logits.units)
+    tied.integers = partial(model.Linear.integers, tied)
+    x = embedded_and_transformed(transformer, symbols)
+    return model.saturate(model.Linear.forward(tied, model.norm(x)), -32768, 32767)
+
+
+def embedded_and_transformed(transformer: model.ExactTransformer, symbols: Tensor) -> Tensor:
+    """The residual stream after the last layer; samples are whole chunks."""
+    distance = model.chunk_distances(symbols.shape[1], transformer.architecture.window, symbols.device)
+    x = transformer.embed(symbols)
+    for block in transformer.blocks:
+        x = block(x, distance)
+    return x
+
+
+def embed_two_rows(transformer: model.ExactTransformer, symbols: Tensor) -> Tensor:
+    """The sum of two rows of every table, by two hashes: contexts that share one of them seldom share both."""
+    x = functional.embedding(symbols, transformer.integer_embedding()) * 2**model.SYMBOL_SHIFT
+    both = context_rows(symbols, transformer.architecture), other_rows(symbols, transformer.architecture)
+    first, second = (model.nearest(model.saturate(functional.embedding(rows, transformer.context_tables), -8, 7)) for rows in both)
+    rows = first + second
+    return model.saturate(x + transformer.context(rows.flatten(-2)), -model.MAX_RESIDUAL, model.MAX_RESIDUAL)
+
+
+@torch.compiler.disable
+def other_rows(symbols: Tensor, architecture: Architecture) -> Tensor:
+    """Rows of the context tables by another hash."""
+    with mock.patch("lmac.lab.contexts.FINAL_MULTIPLIER", 0x9E3779B1):
+        return context_rows(symbols, architecture)
+
+
 FLOAT = {"nearest": identity, "half_up": identity, "Linear.integers": real_weights, "exp2_weights": smooth_exp2}
 
 
@@ -133,6 +169,8 @@ VARIANTS = {
     "rows-2^13": Variant("half the rows in each table", {"context_rows_log2": 13}),
     "rows-2^15": Variant("twice the rows", {"context_rows_log2": 15}),
     "rows-2^15-dim-16": Variant("twice the rows of half the length: the same memory", {"context_rows_log2": 15, "context_dim": 16}),
+    "two-rows": Variant("the sum of two rows of each table, by two hashes", patches={"ExactTransformer.embed": embed_two_rows}),
+    "tied": Variant("logits by the symbols' embeddings", patches={"ExactTransformer.forward": tied_logits}),
     "heads-1": Variant("one head", {"heads": 1, "head_dim": 128}),
     "heads-4": Variant("four heads of 32", {"heads": 4, "head_dim": 32}),
     "window-64": Variant("attention over 64 positions", {"window": 64}),
