@@ -255,6 +255,17 @@ def test_the_step_is_compiled_only_where_the_run_is_longer_than_compiling() -> N
     assert not worth_compiling(Settings(minutes=60, steps=100))
 
 
+@pytest.mark.filterwarnings("ignore")  # those of torch's compiler, about itself
+def test_a_compiled_step_learns_what_an_uncompiled_one_does() -> None:
+    symbols = torch.arange(2 * 64).reshape(2, 64) % 256
+    losses = []
+    for compiled in (False, True):
+        run = Training(read(TINY_MODEL)[1], Settings(steps=50, compile=compiled), torch.device("cpu"))
+        losses.append([float(run.step(symbols, symbols)) for _ in range(3)])
+    assert losses[1] == pytest.approx(losses[0], abs=1e-3)
+    assert losses[0][2] < losses[0][0]
+
+
 def test_the_learning_rate_rises_to_its_full_height_in_a_tenth_of_the_steps_and_falls_to_zero() -> None:
     run = Training(read(TINY_MODEL)[1], Settings(steps=50, compile=False), torch.device("cpu"))
     rates = []
