@@ -49,7 +49,7 @@ def found_in(source: Source, wanted: Hashes) -> Hashes:
     for begin in range(0, len(source.data), CHUNK):
         here = hashes(source.data[begin : begin + CHUNK + WINDOW - 1])
         here = here[filled[here >> shift]]
-        found.append(here[np.isin(here, wanted)])
+        found.append(here[wanted[np.searchsorted(wanted[:-1], here)] == here])
     return np.unique(np.concatenate(found))
 
 
