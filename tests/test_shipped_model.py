@@ -9,6 +9,7 @@ import lmac
 import numpy as np
 import pytest
 from lmac import _core
+from lmac.lab.architecture import Architecture
 from lmac.model import model_names, read_model
 from numpy.typing import NDArray
 
@@ -43,10 +44,11 @@ def test_integer_frequencies_cost_almost_nothing_against_the_exact_distribution(
     assert payload_bits <= code_length_bits * 1.0002 + 16
 
 
-def test_the_package_holds_two_models_within_their_sizes() -> None:
+@pytest.mark.parametrize(("name", "file_bytes", "multiply_adds"), [("default", 12_000_000, 5_000_000), ("fast", 5_200_000, 1_000_000)])
+def test_the_package_holds_two_models_within_their_sizes(name: str, file_bytes: int, multiply_adds: int) -> None:
     assert model_names() == ["default", "fast"]
-    assert len(read_model("default")) <= 12_000_000
-    assert len(read_model("fast")) <= 5_200_000
+    assert len(read_model(name)) <= file_bytes
+    assert Architecture.from_json(_core.Model(read_model(name)).architecture).multiply_adds() <= multiply_adds
 
 
 def evaluation_files(archive: str) -> dict[str, bytes]:
