@@ -99,17 +99,11 @@ def tied_logits(transformer: model.ExactTransformer, symbols: Tensor) -> Tensor:
     weight = transformer.symbol_embedding[:-1] * (0.7 * transformer.architecture.width**0.5) ** -1
     tied = SimpleNamespace(weight=weight, units=transformer.logits.units)
     tied.integers = partial(model.Linear.integers, tied)
-    x = embedded_and_transformed(transformer, symbols)
-    return model.saturate(model.Linear.forward(tied, model.norm(x)), -32768, 32767)
-
-
-def embedded_and_transformed(transformer: model.ExactTransformer, symbols: Tensor) -> Tensor:
-    """The residual stream after the last layer; samples are whole chunks."""
-    distance = model.chunk_distances(symbols.shape[1], transformer.architecture.window, symbols.device)
+    distance = model.chunk_distances(symbols.shape[1], transformer.architecture.window, symbols.device)  # samples are whole chunks
     x = transformer.embed(symbols)
     for block in transformer.blocks:
         x = block(x, distance)
-    return x
+    return model.saturate(model.Linear.forward(tied, model.norm(x)), -32768, 32767)
 
 
 def embed_two_rows(transformer: model.ExactTransformer, symbols: Tensor) -> Tensor:

@@ -67,7 +67,8 @@ def main() -> None:
     arguments = parser.parse_args()
     files = {path.name: np.frombuffer(path.read_bytes(), np.uint8) for path in arguments.files}
     windows = {name: np.where(mostly_letters(data), hashes(data), 0) for name, data in files.items()}
-    wanted = np.unique(np.concatenate(list(windows.values())))[1:]  # without the 0 of the others
+    wanted = np.unique(np.concatenate(list(windows.values())))
+    wanted = wanted[wanted > 0]
     found = np.concatenate([found_in(source, wanted) for source in read_sources(arguments.text)])
     print(f"| file | windows of {WINDOW} bytes | found | share | longest stretch, bytes |\n|---|---|---|---|---|")
     for name, own in windows.items():
