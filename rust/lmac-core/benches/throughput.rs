@@ -18,6 +18,8 @@ use lmac_core::predictor::Predictor;
 
 mod peak;
 
+/// What the model reads: how many activations are zero, and need no time, depends on that.
+const TEXT: &[u8] = include_bytes!("../../../README.md");
 const REPETITIONS: usize = 7;
 /// What a measurement should last at least, in seconds.
 const DURATION: f64 = 0.05;
@@ -100,15 +102,14 @@ impl Case {
         let mut executor = Executor::new(model.clone(), Some(self.threads)).unwrap();
         let (lanes, steps) = (self.lanes, self.steps);
         executor.start(lanes).unwrap();
-        let mut state = 1_u64;
+        let mut positions: Vec<usize> = (0..lanes).map(|lane| 1000 * lane).collect();
         let mut call = move |steps: usize| {
-            let mut next = || {
-                state = state
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1);
-                (state >> 56) as u32
-            };
-            let symbols: Vec<u32> = (0..lanes * steps).map(|_| next()).collect();
+            let mut symbols = Vec::with_capacity(lanes * steps);
+            for position in &mut positions {
+                let text = (*position..).map(|place| u32::from(TEXT[place % TEXT.len()]));
+                symbols.extend(text.take(steps));
+                *position += steps;
+            }
             let mut logits = vec![0; lanes * steps * 256];
             executor.advance(&symbols, steps, &mut logits).unwrap();
             black_box(logits);

@@ -3,6 +3,8 @@
 //! - Matrices: `vpmaddubsw` multiplies unsigned activations with signed weights and adds pairs in
 //!   16 bits. Weights lie in -63..=63, so a pair is at most `2 * 255 * 63 < 2^15`: exact.
 //!   `vpmaddwd` by ones adds the pairs of a quad in 32 bits.
+//! - Matrices by columns: the bytes of two columns are interleaved, so that `vpmaddubsw` adds the products of two
+//!   active inputs, and four such pairs are added before they are widened.
 //! - Attention: the bytes of a quad are divided into even and odd ones, 16 bits each, and
 //!   `vpmaddwd` multiplies both pairs: of dimensions (scores) or of positions (averages). Up to four heads
 //!   share every load.
@@ -19,20 +21,23 @@ use std::arch::x86_64::*;
 use super::attention::{Attention, Exp2Table, HEADS, Scratch};
 use super::kernel::Kernel;
 use super::matrix::{Block, PANEL, Panel, Panels, QUAD};
+use super::sparse::{Active, Column, EIGHT, MAX_VALUE, PLACES, STRIP, Strip};
 use super::{ring, scalar};
 use crate::architecture;
 
 const MAX_HEAD_DIM: usize = architecture::MAX_HEAD_DIM as usize;
 const ROUND: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 
-/// The kernel for AVX2; a reference to it proves that the processor has AVX2.
+/// The kernel for AVX2; a reference to it proves that the processor has AVX2 and
+/// `popcnt`.
 pub(crate) struct Avx2(());
 
 impl Avx2 {
-    /// The kernel, if the processor has AVX2.
+    /// The kernel, if the processor has its instructions.
     pub fn detect() -> Option<&'static Self> {
         const KERNEL: &Avx2 = &Avx2(());
-        is_x86_feature_detected!("avx2").then_some(KERNEL)
+        let has_all = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt");
+        has_all.then_some(KERNEL)
     }
 }
 
@@ -40,6 +45,16 @@ impl Kernel for Avx2 {
     fn multiply(&self, panels: Panels<'_>, activations: &[u8], results: &mut [i32]) {
         // SAFETY: `self` proves that the processor has AVX2.
         unsafe { multiply(panels, activations, results) }
+    }
+
+    fn gather(&self, activations: &[u8], active: &mut Active) {
+        // SAFETY: `self` proves that the processor has AVX2 and `popcnt`.
+        unsafe { gather(activations, active) }
+    }
+
+    fn multiply_active(&self, strip: &Strip, active: &Active) -> [i32; STRIP] {
+        // SAFETY: `self` proves that the processor has AVX2.
+        unsafe { multiply_active(strip, active) }
     }
 
     fn norm(&self, residual: &[i32], normed: &mut [u8]) {
@@ -123,6 +138,87 @@ fn multiply_tile<const ROWS: usize>(
 fn add_products(sums: __m256i, quad: __m256i, weights: __m256i) -> __m256i {
     let pairs = _mm256_maddubs_epi16(quad, weights);
     _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
+}
+
+/// Packs to the left, eight activations at a time: the byte that says which of them are not zero selects
+/// the places to shuffle them from.
+#[target_feature(enable = "avx2,popcnt")]
+pub(super) fn gather(activations: &[u8], active: &mut Active) {
+    let mut entries = active.refill();
+    let mut first = _mm_setzero_si128();
+    for (index, block) in activations.as_chunks().0.iter().enumerate() {
+        let all = load_32_bytes(block);
+        let zeros = _mm256_cmpeq_epi8(all, _mm256_setzero_si256());
+        let mut some = !_mm256_movemask_epi8(zeros) as u32;
+        for eight in block.as_chunks().0 {
+            let mask = some & 0xFF;
+            let places = load_8_bytes(&PLACES[mask as usize]);
+            let values = _mm_shuffle_epi8(load_8_bytes(eight), places);
+            let (to_inputs, to_values) = entries.next_eight();
+            store_8_words(to_inputs, _mm_add_epi16(_mm_cvtepu8_epi16(places), first));
+            store_8_bytes(
+                to_values,
+                _mm_min_epu8(values, _mm_set1_epi8(MAX_VALUE as i8)),
+            );
+            entries.keep(mask.count_ones() as usize);
+            first = _mm_add_epi16(first, _mm_set1_epi16(EIGHT as i16));
+            some >>= EIGHT;
+        }
+        let rests = _mm256_subs_epu8(all, _mm256_set1_epi8(MAX_VALUE as i8));
+        let none = _mm256_cmpeq_epi8(rests, _mm256_setzero_si256());
+        let mut great = !_mm256_movemask_epi8(none) as u32;
+        while great != 0 {
+            let place = great.trailing_zeros() as usize;
+            entries.push(32 * index + place, block[place] - MAX_VALUE);
+            great &= great - 1;
+        }
+    }
+    entries.finish();
+}
+
+#[target_feature(enable = "avx2")]
+fn multiply_active(strip: &Strip, active: &Active) -> [i32; STRIP] {
+    let mut sums = [[[_mm256_setzero_si256(); 2]; 2]; 2];
+    for (columns, values) in active.columns(strip) {
+        // Loops over indices, here and below: so the compiler keeps everything in registers.
+        let mut pairs = [_mm256_setzero_si256(); EIGHT / 2];
+        for index in 0..EIGHT / 2 {
+            let pair = [values[2 * index], values[2 * index + 1]];
+            pairs[index] = _mm256_set1_epi16(i16::from_le_bytes(pair));
+        }
+        for (half, sums) in sums.iter_mut().enumerate() {
+            let mut low = _mm256_setzero_si256();
+            let mut high = _mm256_setzero_si256();
+            for index in 0..EIGHT / 2 {
+                let first = load_half(columns[2 * index], half);
+                let second = load_half(columns[2 * index + 1], half);
+                let weights = _mm256_unpacklo_epi8(first, second);
+                low = _mm256_add_epi16(low, _mm256_maddubs_epi16(pairs[index], weights));
+                let weights = _mm256_unpackhi_epi8(first, second);
+                high = _mm256_add_epi16(high, _mm256_maddubs_epi16(pairs[index], weights));
+            }
+            add_parted(&mut sums[0], low);
+            add_parted(&mut sums[1], high);
+        }
+    }
+    let mut results = [0; STRIP];
+    for (half, sums) in sums.iter().enumerate() {
+        for (sixteen, sums) in sums.as_flattened().iter().enumerate() {
+            let first = 16 * sixteen + 8 * half;
+            let sums = _mm256_add_epi32(*sums, load_i32(&strip.biases[first..]));
+            let shifted = _mm256_srav_epi32(sums, load_i32(&strip.shifts[first..]));
+            store_i32(&mut results[first..], shifted);
+        }
+    }
+    results
+}
+
+/// Adds the even and the odd ones of 16-bit numbers to 32-bit sums.
+#[target_feature(enable = "avx2")]
+fn add_parted(sums: &mut [__m256i; 2], numbers: __m256i) {
+    let even = _mm256_madd_epi16(numbers, _mm256_set1_epi32(1));
+    sums[0] = _mm256_add_epi32(sums[0], even);
+    sums[1] = _mm256_add_epi32(sums[1], _mm256_srai_epi32::<16>(numbers));
 }
 
 #[target_feature(enable = "avx2")]
@@ -447,7 +543,8 @@ fn load_64_bytes<T>(bytes: &[T; 64]) -> [__m256i; 2] {
 }
 
 #[target_feature(enable = "avx2")]
-fn load_32_bytes(bytes: &[u8; 32]) -> __m256i {
+fn load_32_bytes<T>(bytes: &[T; 32]) -> __m256i {
+    const { assert!(size_of::<T>() == 1) };
     // SAFETY: the array has 32 bytes.
     unsafe { _mm256_loadu_si256(bytes.as_ptr().cast()) }
 }
@@ -467,6 +564,29 @@ fn load_block(block: &Block) -> [__m256i; 2] {
             _mm256_load_si256(block.0.as_ptr().add(32).cast()),
         ]
     }
+}
+
+#[target_feature(enable = "avx2")]
+fn load_8_bytes(bytes: &[u8; 8]) -> __m128i {
+    // SAFETY: the array has eight bytes.
+    unsafe { _mm_loadl_epi64(bytes.as_ptr().cast()) }
+}
+
+#[target_feature(enable = "avx2")]
+fn store_8_bytes(to: &mut [u8; 8], values: __m128i) {
+    // SAFETY: the array has eight bytes.
+    unsafe { _mm_storel_epi64(to.as_mut_ptr().cast(), values) }
+}
+
+#[target_feature(enable = "avx2")]
+fn store_8_words(to: &mut [u16; 8], values: __m128i) {
+    // SAFETY: the array has sixteen bytes.
+    unsafe { _mm_storeu_si128(to.as_mut_ptr().cast(), values) }
+}
+
+#[target_feature(enable = "avx2")]
+fn load_half(Column(weights): &Column, half: usize) -> __m256i {
+    load_32_bytes(&weights.as_chunks().0[half])
 }
 
 #[target_feature(enable = "avx2")]

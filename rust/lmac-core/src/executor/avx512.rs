@@ -3,6 +3,7 @@
 //! - Products: `vpdpbusd` multiplies four unsigned bytes with four signed ones and adds all to a
 //!   32-bit sum, sixteen sums at a time: exact for all operands, and a [`Block`] of weights or a
 //!   quad of keys or values is one vector.
+//! - Matrices by columns: like the kernel for AVX2, whose packing of active inputs is used as it is.
 //! - The table of powers of two is two registers of 64 entries each for one `vpermi2b`, twice.
 //!
 //! The floating-point steps are the same single operations as in the scalar kernel; nothing is
@@ -15,8 +16,10 @@
 use std::arch::x86_64::*;
 
 use super::attention::{Attention, Exp2Table, HEADS, Scratch};
+use super::avx2::{self, Avx2};
 use super::kernel::Kernel;
 use super::matrix::{Block, PANEL, Panel, Panels, QUAD};
+use super::sparse::{Active, EIGHT, STRIP, Strip};
 use super::{ring, scalar};
 
 const ROUND: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
@@ -28,7 +31,8 @@ impl Avx512 {
     /// The kernel, if the processor has its instructions.
     pub fn detect() -> Option<&'static Self> {
         const KERNEL: &Avx512 = &Avx512(());
-        let is_available = is_x86_feature_detected!("avx512f")
+        let is_available = Avx2::detect().is_some()
+            && is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512vnni")
             && is_x86_feature_detected!("avx512vbmi");
@@ -40,6 +44,16 @@ impl Kernel for Avx512 {
     fn multiply(&self, panels: Panels<'_>, activations: &[u8], results: &mut [i32]) {
         // SAFETY: `self` proves that the processor has the instructions.
         unsafe { multiply(panels, activations, results) }
+    }
+
+    fn gather(&self, activations: &[u8], active: &mut Active) {
+        // SAFETY: `self` proves that the processor has what the kernel for AVX2 needs, too.
+        unsafe { avx2::gather(activations, active) }
+    }
+
+    fn multiply_active(&self, strip: &Strip, active: &Active) -> [i32; STRIP] {
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { multiply_active(strip, active) }
     }
 
     fn norm(&self, residual: &[i32], normed: &mut [u8]) {
@@ -154,6 +168,43 @@ fn multiply_tile<const ROWS: usize, const PANELS: usize>(
         }
     }
     ROWS
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
+fn multiply_active(strip: &Strip, active: &Active) -> [i32; STRIP] {
+    let mut sums = [[_mm512_setzero_si512(); 2]; 2];
+    for (columns, values) in active.columns(strip) {
+        let mut low = _mm512_setzero_si512();
+        let mut high = _mm512_setzero_si512();
+        for index in 0..EIGHT / 2 {
+            let pair = [values[2 * index], values[2 * index + 1]];
+            let pair = _mm512_set1_epi16(i16::from_le_bytes(pair));
+            let first = load_bytes(&columns[2 * index].0);
+            let second = load_bytes(&columns[2 * index + 1].0);
+            let weights = _mm512_unpacklo_epi8(first, second);
+            low = _mm512_add_epi16(low, _mm512_maddubs_epi16(pair, weights));
+            let weights = _mm512_unpackhi_epi8(first, second);
+            high = _mm512_add_epi16(high, _mm512_maddubs_epi16(pair, weights));
+        }
+        add_parted(&mut sums[0], low);
+        add_parted(&mut sums[1], high);
+    }
+    let mut results = [0; STRIP];
+    for (sixteen, sums) in sums.as_flattened().iter().enumerate() {
+        let biases = load_i32(chunk(&strip.biases, 16 * sixteen));
+        let shifts = load_i32(chunk(&strip.shifts, 16 * sixteen));
+        let shifted = _mm512_srav_epi32(_mm512_add_epi32(*sums, biases), shifts);
+        store_i32(chunk_mut(&mut results, 16 * sixteen), shifted);
+    }
+    results
+}
+
+/// Adds the even and the odd ones of 16-bit numbers to 32-bit sums.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
+fn add_parted(sums: &mut [__m512i; 2], numbers: __m512i) {
+    let even = _mm512_madd_epi16(numbers, _mm512_set1_epi32(1));
+    sums[0] = _mm512_add_epi32(sums[0], even);
+    sums[1] = _mm512_add_epi32(sums[1], _mm512_srai_epi32::<16>(numbers));
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]

@@ -9,6 +9,7 @@ use super::matrix::Panels;
 #[cfg(target_arch = "aarch64")]
 use super::neon::Neon;
 use super::scalar::Scalar;
+use super::sparse::{Active, STRIP, Strip};
 #[cfg(target_arch = "x86_64")]
 use super::{avx2::Avx2, avx512::Avx512};
 use crate::error::{Error, Result};
@@ -19,6 +20,12 @@ pub(crate) trait Kernel: Sync {
     ///
     /// `activations` is `(rows, inputs)`, offset to unsigned bytes; `results` is `(rows, outputs)`.
     fn multiply(&self, panels: Panels<'_>, activations: &[u8], results: &mut [i32]);
+
+    /// Finds what is not zero in a row of activations, `(inputs)`, a multiple of 32.
+    fn gather(&self, activations: &[u8], active: &mut Active);
+
+    /// Multiplies the active inputs of one row with a strip and requantizes.
+    fn multiply_active(&self, strip: &Strip, active: &Active) -> [i32; STRIP];
 
     /// Normalizes one row of the residual stream (section 5); `normed` is offset by 128.
     fn norm(&self, residual: &[i32], normed: &mut [u8]);

@@ -8,6 +8,7 @@ use super::kernel::{InstructionSet, Kernel};
 use super::matrix::Matrix;
 use super::ring::{Ring, Span};
 use super::scalar::Scalar;
+use super::sparse::{Active, ColumnMatrix, STRIP};
 
 /// Checks a property of every kernel but the scalar one.
 fn check<S: Strategy>(strategy: &S, property: impl Fn(&dyn Kernel, &S::Value)) {
@@ -57,6 +58,41 @@ fn products_are_equal() {
             assert_eq!(actual, expected);
         }
     });
+}
+
+#[test]
+fn products_of_active_inputs_are_those_of_all() {
+    let shape = (1..=200_usize, 1..=5_usize);
+    let case = shape.prop_flat_map(|(outputs, blocks)| {
+        let inputs = 32 * blocks;
+        (
+            proptest::collection::vec(extreme_or(-63..=63), outputs * inputs),
+            proptest::collection::vec(0..=22_u8, outputs),
+            proptest::collection::vec(prop_oneof![3 => Just(0), 1 => extreme_or(0..=255)], inputs),
+        )
+    });
+    let property =
+        |kernel: &dyn Kernel, (weights, shifts, activations): &(Vec<i32>, Vec<u8>, Vec<i32>)| {
+            let weights: Vec<i8> = weights.iter().map(|&weight| weight as i8).collect();
+            let activations: Vec<u8> = activations.iter().map(|&a| a as u8).collect();
+            let matrix = Matrix::pack(&weights, shifts, 0);
+            let mut expected = vec![0; matrix.padded_outputs()];
+            Scalar.multiply(matrix.panels(), &activations, &mut expected);
+            let matrix = ColumnMatrix::pack(&weights, shifts);
+            let mut active = Active::new(activations.len());
+            kernel.gather(&activations, &mut active);
+            for (strip, expected) in matrix.strips().iter().zip(expected.chunks(STRIP)) {
+                let results = kernel.multiply_active(strip, &active);
+                assert_eq!(results[..expected.len()], *expected);
+            }
+        };
+    check(&case, property);
+    TestRunner::default()
+        .run(&case, |value| {
+            property(&Scalar, &value);
+            Ok(())
+        })
+        .unwrap();
 }
 
 #[test]

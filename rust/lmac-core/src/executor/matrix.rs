@@ -11,6 +11,8 @@
 //! beforehand and taken off by `biases`, together with the rounding of the requantization.
 //! Where instructions multiply `s8 x s8`, a kernel takes 128 off the unsigned bytes and begins
 //! with `signed_biases`.
+//!
+//! Where most activations are zero, [`ColumnMatrix`](super::sparse::ColumnMatrix) is the better layout.
 
 /// Outputs that are computed together.
 pub(crate) const PANEL: usize = 16;

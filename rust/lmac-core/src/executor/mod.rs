@@ -5,7 +5,7 @@
 //! (`schedule`): all arithmetic is exact, so nothing depends on its order.
 //!
 //! Memory: every lane takes `2 * layers * head_dim * (window + 63, rounded up to 16)` bytes, and
-//! every thread one tile, which is 32 rows of activations.
+//! every thread one tile, which is 32 rows of activations and room for a list of those that are not zero.
 
 mod attention;
 #[cfg(target_arch = "x86_64")]
@@ -22,6 +22,7 @@ mod neon;
 mod ring;
 mod scalar;
 mod schedule;
+mod sparse;
 mod team;
 mod tile;
 pub(crate) mod weights;

@@ -5,6 +5,7 @@
 //!   ([`add_products`]). With the extension (`DOTPROD`) that is one instruction, `sdot`, written in
 //!   assembly until its intrinsic is stable; without it, it is four: the sums of pairs are at most
 //!   `2 * 128 * 127 < 2^15`, so nothing saturates.
+//! - Matrices by columns: `smlal` multiplies eight weights with a value and adds to eight 16-bit sums.
 //! - Where the layout has an unsigned byte, it is made signed by taking off 128 (one `eor`), and
 //!   what that changes is added again: for matrices by their `signed_biases`, for scores by a first
 //!   sum without the key's offset, for averages as 128 times the sum of the values, once for all heads.
@@ -21,6 +22,7 @@ use std::arch::{asm, is_aarch64_feature_detected};
 use super::attention::{Attention, Exp2Table, HEADS, Scratch};
 use super::kernel::Kernel;
 use super::matrix::{Block, PANEL, Panel, Panels, QUAD};
+use super::sparse::{Active, Column, EIGHT, MAX_VALUE, PLACES, STRIP, Strip};
 use super::{ring, scalar};
 
 /// Registers of sums for the outputs of a panel, the scores of a panel of positions, or the
@@ -49,6 +51,16 @@ impl<const DOTPROD: bool> Kernel for Neon<DOTPROD> {
     fn multiply(&self, panels: Panels<'_>, activations: &[u8], results: &mut [i32]) {
         // SAFETY: `self` proves that the processor has the instructions.
         unsafe { multiply::<DOTPROD>(panels, activations, results) }
+    }
+
+    fn gather(&self, activations: &[u8], active: &mut Active) {
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { gather(activations, active) }
+    }
+
+    fn multiply_active(&self, strip: &Strip, active: &Active) -> [i32; STRIP] {
+        // SAFETY: `self` proves that the processor has the instructions.
+        unsafe { multiply_active(strip, active) }
     }
 
     fn norm(&self, residual: &[i32], normed: &mut [u8]) {
@@ -216,6 +228,84 @@ fn multiply_quad<const DOTPROD: bool, const LANE: i32, const ROWS: usize, const 
             add_block::<DOTPROD, LANE>(&mut sums[index], block, quads);
         }
     }
+}
+
+/// Packs to the left, eight activations at a time: the byte that says which of them are not zero selects
+/// the places to look them up at.
+#[target_feature(enable = "neon")]
+fn gather(activations: &[u8], active: &mut Active) {
+    let mut entries = active.refill();
+    let bits = load_8(&[1, 2, 4, 8, 16, 32, 64, 128]);
+    for (index, eight) in activations.as_chunks::<EIGHT>().0.iter().enumerate() {
+        let all = load_8(eight);
+        let mask = vaddv_u8(vand_u8(vtst_u8(all, all), bits));
+        let places = load_8(&PLACES[usize::from(mask)]);
+        let values = vmin_u8(vtbl1_u8(all, places), vdup_n_u8(MAX_VALUE));
+        let inputs = vaddw_u8(vdupq_n_u16((EIGHT * index) as u16), places);
+        let (to_inputs, to_values) = entries.next_eight();
+        // SAFETY: the arrays have eight numbers.
+        unsafe {
+            vst1q_u16(to_inputs.as_mut_ptr(), inputs);
+            vst1_u8(to_values.as_mut_ptr(), values);
+        }
+        entries.keep(mask.count_ones() as usize);
+        if vmaxv_u8(all) > MAX_VALUE {
+            for (place, activation) in eight.iter().enumerate() {
+                entries.push(EIGHT * index + place, activation.saturating_sub(MAX_VALUE));
+            }
+        }
+    }
+    entries.finish();
+}
+
+#[target_feature(enable = "neon")]
+fn multiply_active(strip: &Strip, active: &Active) -> [i32; STRIP] {
+    let mut results = [0; STRIP];
+    let (biases, _) = strip.biases.as_chunks();
+    let (shifts, _) = strip.shifts.as_chunks();
+    for part in 0..STRIP / 16 {
+        let mut sums = [vdupq_n_s32(0); 4];
+        for (columns, values) in active.columns(strip) {
+            let [low, high] = multiply_columns(columns, part, values);
+            sums[0] = vaddw_s16(sums[0], vget_low_s16(low));
+            sums[1] = vaddw_high_s16(sums[1], low);
+            sums[2] = vaddw_s16(sums[2], vget_low_s16(high));
+            sums[3] = vaddw_high_s16(sums[3], high);
+        }
+        let sums = [
+            vuzp1q_s32(sums[0], sums[1]),
+            vuzp2q_s32(sums[0], sums[1]),
+            vuzp1q_s32(sums[2], sums[3]),
+            vuzp2q_s32(sums[2], sums[3]),
+        ];
+        for (sixteen, sums) in sums.into_iter().enumerate() {
+            let four = 4 * sixteen + part;
+            let sums = vaddq_s32(sums, load_i32(&biases[four]));
+            // A shift to the left by a negative number: to the right, rounding down.
+            let shifted = vshlq_s32(sums, vnegq_s32(load_i32(&shifts[four])));
+            store_i32(&mut results.as_chunks_mut().0[four], shifted);
+        }
+    }
+    results
+}
+
+/// The sums of eight products for each of sixteen bytes of a column, in 16 bits.
+#[inline]
+#[target_feature(enable = "neon")]
+fn multiply_columns(
+    columns: [&Column; EIGHT],
+    part: usize,
+    values: &[u8; EIGHT],
+) -> [int16x8_t; 2] {
+    let mut products = [vdupq_n_s16(0); 2];
+    for (Column(weights), &value) in columns.into_iter().zip(values) {
+        let (sixteens, _) = weights.as_chunks();
+        let weights = load_s8(&sixteens[part]);
+        let value = vdupq_n_s8(value as i8);
+        products[0] = vmlal_s8(products[0], vget_low_s8(weights), vget_low_s8(value));
+        products[1] = vmlal_high_s8(products[1], weights, value);
+    }
+    products
 }
 
 #[target_feature(enable = "neon")]
@@ -481,6 +571,13 @@ fn load_block(bytes: &[i8; 16 * SUMS]) -> [int8x16_t; SUMS] {
 fn load_sixteen(numbers: &[i32; 16]) -> Sixteen {
     let (fours, _) = numbers.as_chunks();
     std::array::from_fn(|index| load_i32(&fours[index]))
+}
+
+#[inline]
+#[target_feature(enable = "neon")]
+fn load_8(bytes: &[u8; 8]) -> uint8x8_t {
+    // SAFETY: the array has eight bytes.
+    unsafe { vld1_u8(bytes.as_ptr()) }
 }
 
 #[inline]

@@ -8,6 +8,7 @@ use super::attention::{Attention, Scratch};
 use super::kernel::Kernel;
 use super::matrix::{Block, PANEL, Panel, Panels, QUAD};
 use super::ring;
+use super::sparse::{self, Active, Column, STRIP, Strip};
 use crate::architecture::MAX_HEAD_DIM;
 
 /// The kernel without special instructions.
@@ -22,6 +23,31 @@ impl Kernel for Scalar {
                 *results = multiply_panel(panel, row);
             }
         }
+    }
+
+    fn gather(&self, activations: &[u8], active: &mut Active) {
+        let mut entries = active.refill();
+        for (input, &activation) in activations.iter().enumerate() {
+            entries.push(input, activation);
+        }
+        entries.finish();
+    }
+
+    fn multiply_active(&self, strip: &Strip, active: &Active) -> [i32; STRIP] {
+        let mut sums = [0; STRIP];
+        for (columns, values) in active.columns(strip) {
+            for (Column(weights), &value) in columns.into_iter().zip(values) {
+                for (sum, &weight) in sums.iter_mut().zip(weights) {
+                    *sum += i32::from(value) * i32::from(weight);
+                }
+            }
+        }
+        let mut results = [0; STRIP];
+        for (byte, sum) in sums.into_iter().enumerate() {
+            let output = sparse::output_of(byte);
+            results[output] = (sum + strip.biases[output]) >> strip.shifts[output];
+        }
+        results
     }
 
     fn norm(&self, residual: &[i32], normed: &mut [u8]) {

@@ -10,6 +10,7 @@ use super::Network;
 use super::attention::{Attention, Scratch};
 use super::lane::Lane;
 use super::ring::Span;
+use super::sparse::{Active, ColumnMatrix, STRIP};
 use super::team::Team;
 use crate::memory::prefetch;
 
@@ -47,6 +48,8 @@ pub(crate) struct Tile {
     keys_values: Vec<i8>,
     /// `(rows, hidden)`.
     hidden: Vec<u8>,
+    /// `(rows)`: the hidden activations that are not zero.
+    active: Vec<Active>,
     /// `(rows, outputs)` of the last matrix.
     results: Vec<i32>,
     scratch: Scratch,
@@ -68,6 +71,7 @@ impl Tile {
             queries: vec![0; TILE_ROWS * width],
             keys_values: vec![0; TILE_ROWS * keys_values],
             hidden: vec![0; TILE_ROWS * hidden],
+            active: (0..TILE_ROWS).map(|_| Active::new(hidden)).collect(),
             results: vec![0; TILE_ROWS * results],
             scratch: Scratch::new(architecture.window as usize),
         }
@@ -185,8 +189,8 @@ impl Tile {
         network.multiply(team, &weights.up, &self.normed[..rows * width], up);
         let hidden = &mut self.hidden[..rows * weights.down.inputs()];
         kernel.squared_relu(up, hidden);
-        let branch = &mut self.results[..rows * width];
-        network.multiply(team, &weights.down, hidden, branch);
+        self.multiply_active(network, &weights.down);
+        let branch = &self.results[..rows * width];
         kernel.add_branch(&mut self.residual[..rows * width], branch);
     }
 
@@ -210,6 +214,31 @@ impl Tile {
             network
                 .kernel
                 .attend(attention, queries, &mut self.scratch, outputs);
+        }
+    }
+
+    /// Multiplies those of the hidden activations that are not zero.
+    ///
+    /// All rows take a strip before the next one, which they ask for meanwhile: its columns are read in no
+    /// order that the processor could foresee.
+    fn multiply_active(&mut self, network: Network<'_>, matrix: &ColumnMatrix) {
+        let (rows, width) = (self.rows.len(), network.width());
+        let strips = matrix.strips();
+        let hidden = self.hidden.chunks_exact(matrix.inputs()).take(rows);
+        for (row, hidden) in hidden.enumerate() {
+            network.kernel.gather(hidden, &mut self.active[row]);
+            self.active[row].expect(&strips[0], row, rows);
+        }
+        let branch = &mut self.results[..rows * width];
+        for (index, strip) in strips.iter().enumerate() {
+            for (row, branch) in branch.chunks_exact_mut(width).enumerate() {
+                if let Some(next) = strips.get(index + 1) {
+                    self.active[row].expect(next, row, rows);
+                }
+                let results = network.kernel.multiply_active(strip, &self.active[row]);
+                let branch = branch.chunks_mut(STRIP).nth(index).unwrap();
+                branch.copy_from_slice(&results[..branch.len()]);
+            }
         }
     }
 

@@ -5,6 +5,7 @@
 
 use super::attention::{Biases, Exp2Table};
 use super::matrix::{Activation, Matrix};
+use super::sparse::ColumnMatrix;
 use crate::architecture::Architecture;
 use crate::error::{Error, Result};
 
@@ -45,7 +46,7 @@ pub(crate) struct Layer {
     pub biases: Biases,
     pub out: Matrix,
     pub up: Matrix,
-    pub down: Matrix,
+    pub down: ColumnMatrix,
 }
 
 impl Weights {
@@ -83,7 +84,7 @@ impl<'a, F: Fn(&str) -> Result<&'a [u8]>> Source<F> {
             biases: self.biases(&name("bias"), architecture.window as usize)?,
             out: self.matrix(&name("out"), Activation::SIGNED)?,
             up: self.matrix(&name("up"), Activation::SIGNED)?,
-            down: self.matrix(&name("down"), Activation::UNSIGNED)?,
+            down: self.column_matrix(&name("down"), Activation::UNSIGNED)?,
         })
     }
 
@@ -97,6 +98,21 @@ impl<'a, F: Fn(&str) -> Result<&'a [u8]>> Source<F> {
     }
 
     fn matrix(&self, name: &str, activation: Activation) -> Result<Matrix> {
+        let (weights, shifts) = self.weights_and_shifts(name, activation)?;
+        Ok(Matrix::pack(&weights, shifts, activation.offset))
+    }
+
+    fn column_matrix(&self, name: &str, activation: Activation) -> Result<ColumnMatrix> {
+        let (weights, shifts) = self.weights_and_shifts(name, activation)?;
+        Ok(ColumnMatrix::pack(&weights, shifts))
+    }
+
+    /// A matrix `(outputs, inputs)` and the shift of every output.
+    fn weights_and_shifts(
+        &self,
+        name: &str,
+        activation: Activation,
+    ) -> Result<(Vec<i8>, &'a [u8])> {
         let weight_name = format!("{name}_weight");
         let weights = self.signed(&weight_name, MAX_WEIGHT)?;
         let shift_name = format!("{name}_shift");
@@ -120,7 +136,7 @@ impl<'a, F: Fn(&str) -> Result<&'a [u8]>> Source<F> {
                 return Err(Error::InvalidModel(reason));
             }
         }
-        Ok(Matrix::pack(&weights, shifts, activation.offset))
+        Ok((weights, shifts))
     }
 
     fn biases(&self, name: &str, window: usize) -> Result<Biases> {
