@@ -89,6 +89,50 @@ def embed_unrounded(transformer: model.ExactTransformer, symbols: Tensor) -> Ten
     return model.saturate(x, -model.MAX_RESIDUAL, model.MAX_RESIDUAL)
 
 
+class GroupedBlock(model.Block):
+    """Attention in groups of heads, each with keys and values of its own."""
+
+    groups = 2
+
+    def __init__(self, a: Architecture) -> None:
+        super().__init__(a)
+        self.qkv = model.Linear(a.width, a.width + 2 * self.groups * a.head_dim, (model.ACTIVATION, model.ACTIVATION))
+
+    def attention(self, x: Tensor, distance: Tensor) -> Tensor:
+        """Groups take the place of further samples."""
+        a = self.architecture
+        batch, steps, _ = x.shape
+        chunks, chunk = steps // distance.shape[1], distance.shape[1]
+        qkv = model.saturate(self.qkv(model.norm(x)), -127, 127)
+        q, k, v = qkv.split([a.width, self.groups * a.head_dim, self.groups * a.head_dim], -1)
+        q, k, v = (y.reshape(batch, steps, self.groups, -1).transpose(1, 2).flatten(0, 1) for y in (q, k, v))
+        heads = a.heads // self.groups
+        q = q.reshape(batch * self.groups, chunks, chunk * heads, a.head_dim)
+        k, v = (model._with_chunks_before(y.reshape(len(q), chunks, chunk, a.head_dim), distance.shape[2] // chunk - 1) for y in (k, v))
+        products = (q @ k.transpose(-1, -2)).view(batch, self.groups, chunks, chunk, heads, -1)
+        self.largest_score.copy_(products.detach().abs().amax() * 2.0**-a.score_shift)
+        masked = functional.pad(self.integer_bias(), (0, 1), value=model.MASKED).T
+        bias = masked[distance].unflatten(-1, (self.groups, heads)).permute(3, 0, 1, 4, 2)  # (groups, chunks, chunk, heads, keys)
+        scores = model.half_up(products * 2.0**-a.score_shift) + bias
+        difference = scores.detach().amax(-1, keepdim=True) - scores
+        e = model.exp2_weights(torch.clamp(difference, max=255))
+        numerator = (e.view(len(q), chunks, chunk * heads, -1) @ v).view(*e.shape[:-1], a.head_dim)
+        o = model.nearest(numerator / e.sum(-1, keepdim=True))  # (batch, groups, chunks, chunk, heads, head_dim)
+        return self.out(o.permute(0, 2, 3, 1, 4, 5).reshape(batch, steps, a.width))
+
+    @torch.no_grad()
+    def clip_scores(self) -> None:
+        """Of all keys."""
+        scale = (model.MAX_SCORE / self.largest_score).clamp(max=1).sqrt()
+        self.qkv.weight[: self.architecture.width + self.groups * self.architecture.head_dim] *= scale
+
+
+class FourGroupsBlock(GroupedBlock):
+    """Four groups."""
+
+    groups = 4
+
+
 def adamw(matrices: list[Tensor], rate: float, decay: float, dtype: torch.dtype) -> torch.optim.Optimizer:
     """In place of Muon, whose iteration alone has a type of its own."""
     return torch.optim.AdamW(matrices, lr=rate, betas=(0.9, 0.98), weight_decay=decay)
@@ -167,6 +211,9 @@ VARIANTS = {
     "tied": Variant("logits by the symbols' embeddings", patches={"ExactTransformer.forward": tied_logits}),
     "heads-1": Variant("one head", {"heads": 1, "head_dim": 128}),
     "heads-4": Variant("four heads of 32", {"heads": 4, "head_dim": 32}),
+    "keys-values-2": Variant("two heads with keys and values of their own", patches={"Block": GroupedBlock}),
+    "heads-4-keys-values-2": Variant("four heads of 32, two of them to one of keys and values", {"heads": 4, "head_dim": 32}, patches={"Block": GroupedBlock}),
+    "heads-4-keys-values-4": Variant("four heads of 32 with keys and values of their own", {"heads": 4, "head_dim": 32}, patches={"Block": FourGroupsBlock}),
     "window-64": Variant("attention over 64 positions", {"window": 64}),
     "adamw": Variant("AdamW for the matrices instead of Muon", patches={"train.Muon": adamw}),
     "narrow-deep": Variant("4 layers of width 96", {"layers": 4, "width": 96, "head_dim": 48, "hidden": 384}),
@@ -202,6 +249,13 @@ def patched(patches: dict[str, Any]) -> Iterator[None]:
         yield
 
 
+def multiply_adds(module: model.ExactTransformer) -> int:
+    """Dense multiply-adds a byte, attention over a full window included."""
+    a = module.architecture
+    attention = 2 * a.layers * a.width * a.window
+    return attention + sum(part.weight.numel() for part in module.modules() if isinstance(part, model.Linear))
+
+
 def measure(variant: Variant, sources: list[Source], held_out: list[Source], steps: int) -> tuple[float, float, float]:
     """Trains it; returns bits per byte, million multiply-adds a byte, and KB/s of training."""
     torch.compiler.reset()
@@ -217,7 +271,7 @@ def measure(variant: Variant, sources: list[Source], held_out: list[Source], ste
         for _ in range(steps - 1):
             run.step(*sampler.sample(settings.batch))
         rate = (steps - 1) * settings.batch * settings.sample_steps / (time.monotonic() - began)
-        return train.validation_bits(run.result, held_out, cpu), architecture.multiply_adds() / 1e6, rate / 1e3
+        return train.validation_bits(run.result, held_out, cpu), multiply_adds(run.result) / 1e6, rate / 1e3
 
 
 def main() -> None:

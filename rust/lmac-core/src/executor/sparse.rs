@@ -1,7 +1,7 @@
 //! `ColumnMatrix`: an int8 matrix for activations most of which are zero.
 //!
-//! The squared `ReLU` leaves five of six hidden activations of the models inside the package at zero, and the
-//! weights that these would be multiplied with need not even be read. So the matrix is laid out by
+//! The squared `ReLU` leaves more than three of four hidden activations of the models inside the package at
+//! zero (docs/executor.md), and the weights that these would be multiplied with need not even be read. So the matrix is laid out by
 //! inputs: the weights of one input for 64 outputs are a [`Column`], as long as a cache line, and a
 //! product is a sum of the columns of the [`Active`] inputs.
 //!
