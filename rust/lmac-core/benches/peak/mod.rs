@@ -18,6 +18,9 @@ pub fn multiply_adds(instruction_set: InstructionSet) -> usize {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
         InstructionSet::Avx2 => unsafe { avx2() },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        InstructionSet::AvxVnni => unsafe { avxvnni() },
         _ => plain(),
     }
 }
@@ -80,6 +83,27 @@ fn avx2() -> usize {
                     let pairs = _mm256_maddubs_epi16(row, weights);
                     *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(pairs, ones));
                 }
+            }
+        }
+        black_box(sums);
+    }
+    ROUNDS * QUADS * 4 * 2 * 32
+}
+
+/// Four rows by two vectors of outputs.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avxvnni")]
+fn avxvnni() -> usize {
+    use std::arch::x86_64::{_mm256_dpbusd_avx_epi32, _mm256_set1_epi32, _mm256_setzero_si256};
+    let weights = black_box([[_mm256_set1_epi32(0x0102_0304); 2]; QUADS]);
+    let rows = black_box([[0x0102_0304_i32; 4]; QUADS]);
+    for _ in 0..ROUNDS {
+        let mut sums = [[_mm256_setzero_si256(); 2]; 4];
+        for (weights, rows) in weights.iter().zip(&rows) {
+            for (sums, &row) in sums.iter_mut().zip(rows) {
+                let row = _mm256_set1_epi32(row);
+                sums[0] = _mm256_dpbusd_avx_epi32(sums[0], row, weights[0]);
+                sums[1] = _mm256_dpbusd_avx_epi32(sums[1], row, weights[1]);
             }
         }
         black_box(sums);

@@ -1,8 +1,9 @@
-//! The kernel for AVX2.
+//! The kernels for AVX2, with or without the products of bytes of AVX-VNNI.
 //!
 //! - Matrices: `vpmaddubsw` multiplies unsigned activations with signed weights and adds pairs in
 //!   16 bits. Weights lie in -63..=63, so a pair is at most `2 * 255 * 63 < 2^15`: exact.
-//!   `vpmaddwd` by ones adds the pairs of a quad in 32 bits.
+//!   `vpmaddwd` by ones adds the pairs of a quad in 32 bits. With AVX-VNNI (`VNNI`), `vpdpbusd` does
+//!   all of that at once.
 //! - Matrices by columns: the bytes of two columns are interleaved, so that `vpmaddubsw` adds the products of two
 //!   active inputs, and four such pairs are added before they are widened.
 //! - Attention: the bytes of a quad are divided into even and odd ones, 16 bits each, and
@@ -15,6 +16,7 @@
 //! The floating-point steps are the same single operations as in the scalar kernel; nothing is
 //! fused, no reciprocal is approximated.
 
+use std::arch::asm;
 #[allow(clippy::wildcard_imports)] // fifty intrinsics
 use std::arch::x86_64::*;
 
@@ -29,22 +31,24 @@ const MAX_HEAD_DIM: usize = architecture::MAX_HEAD_DIM as usize;
 const ROUND: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 
 /// The kernel for AVX2; a reference to it proves that the processor has AVX2 and
-/// `popcnt`.
-pub(crate) struct Avx2(());
+/// `popcnt`, and AVX-VNNI if `VNNI`.
+pub(crate) struct Avx2<const VNNI: bool>(());
 
-impl Avx2 {
+impl<const VNNI: bool> Avx2<VNNI> {
+    const KERNEL: &Self = &Self(());
+
     /// The kernel, if the processor has its instructions.
     pub fn detect() -> Option<&'static Self> {
-        const KERNEL: &Avx2 = &Avx2(());
-        let has_all = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt");
-        has_all.then_some(KERNEL)
+        let has_avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt");
+        let has_products = !VNNI || is_x86_feature_detected!("avxvnni");
+        (has_avx2 && has_products).then_some(Self::KERNEL)
     }
 }
 
-impl Kernel for Avx2 {
+impl<const VNNI: bool> Kernel for Avx2<VNNI> {
     fn multiply(&self, panels: Panels<'_>, activations: &[u8], results: &mut [i32]) {
-        // SAFETY: `self` proves that the processor has AVX2.
-        unsafe { multiply(panels, activations, results) }
+        // SAFETY: `self` proves that the processor has AVX2, and AVX-VNNI if `VNNI`.
+        unsafe { multiply::<VNNI>(panels, activations, results) }
     }
 
     fn gather(&self, activations: &[u8], active: &mut Active) {
@@ -84,27 +88,37 @@ impl Kernel for Avx2 {
     }
 }
 
+/// # Safety
+///
+/// The processor must have AVX-VNNI if `VNNI`.
 #[target_feature(enable = "avx2")]
-fn multiply(panels: Panels<'_>, activations: &[u8], results: &mut [i32]) {
+unsafe fn multiply<const VNNI: bool>(panels: Panels<'_>, activations: &[u8], results: &mut [i32]) {
     const ROWS: usize = 4;
     let (inputs, stride) = (panels.inputs(), panels.outputs());
     for (index, panel) in panels.iter().enumerate() {
         let tiles = activations.chunks(ROWS * inputs);
         for (rows, results) in tiles.zip(results.chunks_mut(ROWS * stride)) {
             let results = &mut results[index * PANEL..];
-            match rows.len() / inputs {
-                4 => multiply_tile::<4>(panel, rows, results, stride),
-                3 => multiply_tile::<3>(panel, rows, results, stride),
-                2 => multiply_tile::<2>(panel, rows, results, stride),
-                _ => multiply_tile::<1>(panel, rows, results, stride),
+            // SAFETY: the caller's promise.
+            unsafe {
+                match rows.len() / inputs {
+                    4 => multiply_tile::<VNNI, 4>(panel, rows, results, stride),
+                    3 => multiply_tile::<VNNI, 3>(panel, rows, results, stride),
+                    2 => multiply_tile::<VNNI, 2>(panel, rows, results, stride),
+                    _ => multiply_tile::<VNNI, 1>(panel, rows, results, stride),
+                }
             }
         }
     }
 }
 
 /// Sixteen outputs of `ROWS` activation rows; the results of a row begin at multiples of `stride`.
+///
+/// # Safety
+///
+/// The processor must have AVX-VNNI if `VNNI`.
 #[target_feature(enable = "avx2")]
-fn multiply_tile<const ROWS: usize>(
+unsafe fn multiply_tile<const VNNI: bool, const ROWS: usize>(
     panel: Panel<'_>,
     rows: &[u8],
     results: &mut [i32],
@@ -118,10 +132,12 @@ fn multiply_tile<const ROWS: usize>(
     for (quad, block) in panel.blocks.iter().enumerate() {
         let weights = load_block(block);
         for (sums, row) in sums.iter_mut().zip(rows) {
-            // SAFETY: a row has four bytes for every block.
-            let quad = unsafe { broadcast_4_bytes(row.as_ptr().add(quad * QUAD)) };
-            sums[0] = add_products(sums[0], quad, weights[0]);
-            sums[1] = add_products(sums[1], quad, weights[1]);
+            // SAFETY: a row has four bytes for every block; else the caller's promise.
+            unsafe {
+                let quad = broadcast_4_bytes(row.as_ptr().add(quad * QUAD));
+                sums[0] = add_products::<VNNI>(sums[0], quad, weights[0]);
+                sums[1] = add_products::<VNNI>(sums[1], quad, weights[1]);
+            }
         }
     }
     for (row, sums) in sums.iter().enumerate() {
@@ -134,10 +150,34 @@ fn multiply_tile<const ROWS: usize>(
 }
 
 /// Adds `quad . weights` to every 32-bit sum.
+///
+/// # Safety
+///
+/// The processor must have AVX-VNNI if `VNNI`.
 #[target_feature(enable = "avx2")]
-fn add_products(sums: __m256i, quad: __m256i, weights: __m256i) -> __m256i {
-    let pairs = _mm256_maddubs_epi16(quad, weights);
-    _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
+unsafe fn add_products<const VNNI: bool>(
+    sums: __m256i,
+    quad: __m256i,
+    weights: __m256i,
+) -> __m256i {
+    if VNNI {
+        let mut sums = sums;
+        // SAFETY: the caller's promise; the instruction reads and writes the named registers alone. In assembly,
+        // since a function that may be compiled without it cannot enable it.
+        unsafe {
+            asm!(
+                "{{vex}} vpdpbusd {sums}, {quad}, {weights}",
+                sums = inout(ymm_reg) sums,
+                quad = in(ymm_reg) quad,
+                weights = in(ymm_reg) weights,
+                options(pure, nomem, nostack, preserves_flags)
+            );
+        }
+        sums
+    } else {
+        let pairs = _mm256_maddubs_epi16(quad, weights);
+        _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
+    }
 }
 
 /// Packs to the left, eight activations at a time: the byte that says which of them are not zero selects

@@ -31,7 +31,7 @@ impl Avx512 {
     /// The kernel, if the processor has its instructions.
     pub fn detect() -> Option<&'static Self> {
         const KERNEL: &Avx512 = &Avx512(());
-        let is_available = Avx2::detect().is_some()
+        let is_available = Avx2::<false>::detect().is_some()
             && is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512vnni")

@@ -59,17 +59,20 @@ pub enum InstructionSet {
     DotProd,
     /// 256-bit integer vectors: `x86_64` processors since 2013.
     Avx2,
+    /// The same with products of bytes: `x86_64` processors without the next, of Intel since 2021.
+    AvxVnni,
     /// 512-bit integer vectors with products of bytes (VNNI) and permutations of them (VBMI).
     Avx512,
 }
 
 impl InstructionSet {
     /// Every instruction set that there is a kernel for, the best one last.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Scalar,
         Self::Neon,
         Self::DotProd,
         Self::Avx2,
+        Self::AvxVnni,
         Self::Avx512,
     ];
 
@@ -81,6 +84,7 @@ impl InstructionSet {
             Self::Neon => "neon",
             Self::DotProd => "dotprod",
             Self::Avx2 => "avx2",
+            Self::AvxVnni => "avxvnni",
             Self::Avx512 => "avx512",
         }
     }
@@ -123,13 +127,15 @@ impl InstructionSet {
             #[cfg(target_arch = "aarch64")]
             Self::DotProd => Neon::<true>::detect().map(|kernel| kernel as &dyn Kernel),
             #[cfg(target_arch = "x86_64")]
-            Self::Avx2 => Avx2::detect().map(|kernel| kernel as &dyn Kernel),
+            Self::Avx2 => Avx2::<false>::detect().map(|kernel| kernel as &dyn Kernel),
+            #[cfg(target_arch = "x86_64")]
+            Self::AvxVnni => Avx2::<true>::detect().map(|kernel| kernel as &dyn Kernel),
             #[cfg(target_arch = "x86_64")]
             Self::Avx512 => Avx512::detect().map(|kernel| kernel as &dyn Kernel),
             #[cfg(not(target_arch = "aarch64"))]
             Self::Neon | Self::DotProd => None,
             #[cfg(not(target_arch = "x86_64"))]
-            Self::Avx2 | Self::Avx512 => None,
+            Self::Avx2 | Self::AvxVnni | Self::Avx512 => None,
         }
     }
 }
