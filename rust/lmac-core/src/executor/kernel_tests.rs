@@ -96,6 +96,28 @@ fn products_of_active_inputs_are_those_of_all() {
 }
 
 #[test]
+fn the_most_and_greatest_activations_have_room() {
+    for weight in [-63, 63] {
+        let matrix = ColumnMatrix::pack(&vec![weight; 64 * 4096], &[0; 64]);
+        let activations = [255; 4096];
+        for instruction_set in InstructionSet::available() {
+            let kernel = instruction_set.kernel().unwrap();
+            let mut active = Active::new(activations.len());
+            for _ in 0..2 {
+                kernel.gather(&activations, &mut active);
+                let results = kernel.multiply_active(&matrix.strips()[0], &active);
+                assert_eq!(results, [i32::from(weight) * 255 * 4096; 64]);
+            }
+            kernel.gather(&[0; 4096], &mut active);
+            assert_eq!(
+                kernel.multiply_active(&matrix.strips()[0], &active),
+                [0; 64]
+            );
+        }
+    }
+}
+
+#[test]
 fn norms_and_elementwise_steps_are_equal() {
     let magnitude = prop_oneof![Just(0), Just(1), Just(100), Just(32_767)];
     let case = (1..=16_usize, magnitude).prop_flat_map(|(blocks, magnitude)| {
