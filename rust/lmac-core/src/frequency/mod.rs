@@ -119,7 +119,7 @@ impl FrequencyTable {
                 unsafe { self.set_logits_avx512(logits) }
             }
             #[cfg(target_arch = "x86_64")]
-            InstructionSet::Avx2 => {
+            InstructionSet::Avx2 | InstructionSet::AvxVnni => {
                 // SAFETY: as above.
                 unsafe { self.set_logits_avx2(logits) }
             }
