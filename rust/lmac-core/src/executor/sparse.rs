@@ -1,9 +1,10 @@
 //! `ColumnMatrix`: an int8 matrix for activations most of which are zero.
 //!
-//! The squared `ReLU` leaves more than three of four hidden activations of the models inside the package at
-//! zero (docs/executor.md), and the weights that these would be multiplied with need not even be read. So the matrix is laid out by
-//! inputs: the weights of one input for 64 outputs are a [`Column`], as long as a cache line, and a
-//! product is a sum of the columns of the [`Active`] inputs.
+//! The squared `ReLU` leaves more than three of four hidden activations of the models inside the
+//! package at zero (docs/executor.md), and the weights that these would be multiplied with need not
+//! even be read. So the matrix is laid out by inputs: the weights of one input for 64 outputs are a
+//! [`Column`], as long as a cache line, and a product is a sum of the columns of the [`Active`]
+//! inputs.
 //!
 //! These come in eights, with values of at most 63; greater ones, which are rare, are entered
 //! several times. Since weights lie in -63..=63 as well, the eight products of an output add up to at
