@@ -99,26 +99,14 @@ class GroupedBlock(model.Block):
         self.qkv = model.Linear(a.width, a.width + 2 * self.groups * a.head_dim, (model.ACTIVATION, model.ACTIVATION))
 
     def attention(self, x: Tensor, distance: Tensor) -> Tensor:
-        """Groups take the place of further samples."""
+        """One group after the other."""
         a = self.architecture
-        batch, steps, _ = x.shape
-        chunks, chunk = steps // distance.shape[1], distance.shape[1]
         qkv = model.saturate(self.qkv(model.norm(x)), -127, 127)
-        q, k, v = qkv.split([a.width, self.groups * a.head_dim, self.groups * a.head_dim], -1)
-        q, k, v = (y.reshape(batch, steps, self.groups, -1).transpose(1, 2).flatten(0, 1) for y in (q, k, v))
-        heads = a.heads // self.groups
-        q = q.reshape(batch * self.groups, chunks, chunk * heads, a.head_dim)
-        k, v = (model._with_chunks_before(y.reshape(len(q), chunks, chunk, a.head_dim), distance.shape[2] // chunk - 1) for y in (k, v))
-        products = (q @ k.transpose(-1, -2)).view(batch, self.groups, chunks, chunk, heads, -1)
-        self.largest_score.copy_(products.detach().abs().amax() * 2.0**-a.score_shift)
-        masked = functional.pad(self.integer_bias(), (0, 1), value=model.MASKED).T
-        bias = masked[distance].unflatten(-1, (self.groups, heads)).permute(3, 0, 1, 4, 2)  # (groups, chunks, chunk, heads, keys)
-        scores = model.half_up(products * 2.0**-a.score_shift) + bias
-        difference = scores.detach().amax(-1, keepdim=True) - scores
-        e = model.exp2_weights(torch.clamp(difference, max=255))
-        numerator = (e.view(len(q), chunks, chunk * heads, -1) @ v).view(*e.shape[:-1], a.head_dim)
-        o = model.nearest(numerator / e.sum(-1, keepdim=True))  # (batch, groups, chunks, chunk, heads, head_dim)
-        return self.out(o.permute(0, 2, 3, 1, 4, 5).reshape(batch, steps, a.width))
+        parts = qkv.split([a.width, self.groups * a.head_dim, self.groups * a.head_dim], -1)
+        groups = zip(zip(*(part.chunk(self.groups, -1) for part in parts), strict=True), self.integer_bias().chunk(self.groups), strict=True)
+        averages, largest_scores = zip(*(model.attend(*group, distance, a.score_shift) for group in groups), strict=True)
+        self.largest_score.copy_(torch.stack(largest_scores).amax())
+        return self.out(torch.cat(averages, -1))
 
     @torch.no_grad()
     def clip_scores(self) -> None:

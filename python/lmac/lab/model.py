@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -156,6 +156,35 @@ def _with_chunks_before(x: Tensor, count: int) -> Tensor:
     return torch.cat([padded[:, i : i + chunks] for i in range(count + 1)], 2)
 
 
+def attend(qkv: Sequence[Tensor], bias: Tensor, distance: Tensor, score_shift: int) -> tuple[Tensor, Tensor]:
+    """Heads that share keys and values attend over the window (section 6).
+
+    Args:
+        qkv: Queries of all heads (batch, steps, heads * head_dim), keys and values (batch, steps, head_dim), in -127..127, a whole number of chunks.
+        bias: Score bias by distance (heads, window), in 1/16 bit.
+        distance: :func:`chunk_distances`.
+        score_shift: As in the architecture.
+
+    Returns:
+        Averages, of the shape of the queries, and the largest score without bias, in 1/16 bit.
+    """
+    q, k, v = qkv
+    batch, steps, _ = q.shape
+    heads, head_dim = len(bias), k.shape[-1]
+    chunks, chunk = steps // distance.shape[1], distance.shape[1]
+    q = q.reshape(batch, chunks, chunk * heads, head_dim)
+    k, v = (_with_chunks_before(y.reshape(batch, chunks, chunk, head_dim), distance.shape[2] // chunk - 1) for y in (k, v))
+    with torch.autocast(q.device.type, enabled=False):  # bfloat16 would round a score of 100 bits to half a bit
+        products = (q @ k.transpose(-1, -2)).view(batch, chunks, chunk, heads, -1)
+    masked = functional.pad(bias, (0, 1), value=MASKED).T
+    scores = half_up(products * 2.0**-score_shift) + masked[distance].transpose(-1, -2)  # (batch, chunks, chunk, heads, keys)
+    difference = scores.detach().amax(-1, keepdim=True) - scores
+    e = exp2_weights(torch.clamp(difference, max=255))
+    numerator = (e.flatten(2, 3) @ v).view(batch, chunks, chunk, heads, -1).float()
+    o = nearest(numerator / e.sum(-1, keepdim=True))
+    return o.reshape(batch, steps, heads * head_dim), products.detach().abs().amax() * 2.0**-score_shift
+
+
 class Block(nn.Module):
     """One layer: attention and feed-forward, each added to the residual stream (sections 6 and 7)."""
 
@@ -182,22 +211,10 @@ class Block(nn.Module):
             distance: :func:`chunk_distances`.
         """
         a = self.architecture
-        batch, steps, _ = x.shape
-        chunks, chunk = steps // distance.shape[1], distance.shape[1]
         qkv = saturate(self.qkv(norm(x)), -127, 127)
-        q, k, v = qkv.split([a.width, a.head_dim, a.head_dim], -1)
-        q = q.reshape(batch, chunks, chunk * a.heads, a.head_dim)
-        k, v = (_with_chunks_before(y.reshape(batch, chunks, chunk, a.head_dim), distance.shape[2] // chunk - 1) for y in (k, v))
-        with torch.autocast(x.device.type, enabled=False):  # bfloat16 would round a score of 100 bits to half a bit
-            products = (q @ k.transpose(-1, -2)).view(batch, chunks, chunk, a.heads, -1)
-        self.largest_score.copy_(products.detach().abs().amax() * 2.0**-a.score_shift)
-        masked = functional.pad(self.integer_bias(), (0, 1), value=MASKED).T
-        scores = half_up(products * 2.0**-a.score_shift) + masked[distance].transpose(-1, -2)  # (batch, chunks, chunk, heads, keys)
-        difference = scores.detach().amax(-1, keepdim=True) - scores
-        e = exp2_weights(torch.clamp(difference, max=255))
-        numerator = (e.flatten(2, 3) @ v).view(batch, chunks, chunk, a.heads, -1).float()
-        o = nearest(numerator / e.sum(-1, keepdim=True))
-        return self.out(o.reshape(batch, steps, a.width))
+        o, largest_score = attend(qkv.split([a.width, a.head_dim, a.head_dim], -1), self.integer_bias(), distance, a.score_shift)
+        self.largest_score.copy_(largest_score)
+        return self.out(o)
 
     @torch.no_grad()
     def clip_scores(self) -> None:
