@@ -1,6 +1,7 @@
 """Networks from what training leaves behind, model files and checkpoints, and the mean of several.
 
 Runs that began as the same model end at different places around a better one: the mean of their parameters (Wortsman et al. 2022, "Model soups").
+The mean with the model that a run began with forgets less and keeps most of what was learned (Wortsman et al. 2022, "Robust fine-tuning").
 A checkpoint has them as they were before they were rounded, which makes for a better mean.
 """
 
