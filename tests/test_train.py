@@ -23,12 +23,13 @@ from lmac.lab import cli  # noqa: E402
 from lmac.lab.architecture import SIZES, Architecture  # noqa: E402
 from lmac.lab.data import Source  # noqa: E402
 from lmac.lab.export import export, model_file, read  # noqa: E402
-from lmac.lab.mean import network_of  # noqa: E402
+from lmac.lab.growth import grown  # noqa: E402
+from lmac.lab.mean import mean_of, network_of  # noqa: E402
 from lmac.lab.model import MAX_SCORE, ExactTransformer, exact, saturate  # noqa: E402
 from lmac.lab.report import Report  # noqa: E402
 from lmac.lab.settings import Settings  # noqa: E402
 from lmac.lab.train import Progress, Training, validation_bits  # noqa: E402
-from lmac.lab.train_command import grown, worth_compiling  # noqa: E402
+from lmac.lab.train_command import worth_compiling  # noqa: E402
 from lmac.progress import CLEAR_LINE  # noqa: E402
 
 from conftest import needs_default_model  # noqa: E402
@@ -296,7 +297,7 @@ def test_sizes_are_in_order_of_their_cost() -> None:
 
 def test_longer_context_tables_begin_as_the_same_function(trained: Path, text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     network = network_of(trained)
-    longer = grown(network, {"context_rows_log2": 8})
+    longer = grown(network, context_rows_log2=8)
     assert longer.tensors()["context_tables"].shape == (8, 4 << 6, 4)
     symbols = np.frombuffer(b"abcdefghabc, hgfedcba 0123", np.uint8).astype(np.int64)[None]
     models = [model_file(each.tensors(), each.architecture) for each in (network, longer)]
@@ -311,6 +312,31 @@ def test_longer_context_tables_begin_as_the_same_function(trained: Path, text: P
     assert cli.main(["train", *arguments, *SHORT, "--steps", "2", "--context-rows-log2", "7"]) == 0
     assert read(output)[1].context_rows_log2 == 7
     assert "can only grow" in failure([*arguments, "--force", "--context-rows-log2", "5"], capsys)
+
+
+def test_a_longer_window_keeps_the_biases_and_continues_them(trained: Path, text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network = network_of(trained)
+    old, new = network.blocks[0].bias, grown(network, window=64).blocks[0].bias
+    assert torch.equal(new[:, :16], old)
+    edge = old[:, 14:].mean(1)  # of an eighth of the window
+    assert torch.allclose(new[:, 16], edge)
+    assert torch.allclose(new[:, 32], edge - 1)  # twice as far: half the weight
+
+    wide = tmp_path / "wide.onnx"
+    assert cli.main(["export", str(trained), "--window", "64", "-o", str(wide)]) == 0
+    assert read(wide)[1].window == 64
+    codec = lmac.Codec(wide, adaptive=False, threads=1)
+    assert codec.decompress(codec.compress(LETTERS)) == LETTERS
+    assert mean_of([trained, wide]).architecture.window == 64
+    assert cli.main(["export", str(trained), "--window", "513", "-o", str(wide)]) == 1
+    assert "window is limited to 1..=512" in capsys.readouterr().err
+    assert read(wide)[1].window == 64
+
+    output = tmp_path / "longer.onnx"
+    arguments = [str(text), "-o", str(output), "--from", str(trained)]
+    assert cli.main(["train", *arguments, *SHORT, "--steps", "2", "--window", "24"]) == 0
+    assert read(output)[1].window == 24
+    assert "can only grow" in failure([*arguments, "--force", "--window", "8"], capsys)
 
 
 def test_options_that_contradict_each_other_are_refused_at_once(text: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -105,6 +105,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     checkpoint = "folder with a Hugging Face checkpoint, or checkpoint of a training run; of several, or of models, the mean of their parameters"
     add("checkpoints", nargs="+", metavar="CHECKPOINT", help=checkpoint)
     add("-o", "--output", type=Path, required=True, metavar="OUT", help="the .onnx file to write; of a folder, the folder to write")
+    add("--window", type=int, metavar="N", help="let a model attend to more positions than it was trained with; not for folders")
     group = parser.add_argument_group("for a folder")
     group.add_argument("--context-length", type=int, metavar="N", help="tokens that the model sees at most (default: as the model, at most 1024)")
     group.add_argument("--concat", action="store_true", help="growing caches, as Hugging Face's exports have them: any context length, but slow")
@@ -117,14 +118,17 @@ def _export(arguments: argparse.Namespace) -> None:
     if folders:
         if len(arguments.checkpoints) > 1:
             raise ValueError("only checkpoints of training runs have a mean: give a folder alone")
+        if arguments.window is not None:
+            raise ValueError("--window is for lmac's own models: leave it out for a folder")
         _export_folder(folders[0], arguments)
         return
     if arguments.context_length is not None or arguments.concat:
         raise ValueError("--context-length and --concat are for folders; the checkpoint of a training run says all of its model")
     from .export import export
+    from .growth import grown
     from .mean import mean_of
 
-    network = mean_of(arguments.checkpoints)
+    network = grown(mean_of(arguments.checkpoints), window=arguments.window)
     export(network.tensors(), network.architecture, arguments.output)
 
 

@@ -19,6 +19,7 @@ from google.protobuf.message import DecodeError
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
+from .._core import Model
 from ..model import read_model
 from . import reference
 from .architecture import Architecture
@@ -34,8 +35,15 @@ Tensors = Mapping[str, NDArray[np.generic]]
 
 
 def export(tensors: Tensors, architecture: Architecture, path: Path) -> None:
-    """Writes the model file; what was there before stays whole until the new one is."""
-    write(model_file(tensors, architecture), path)
+    """Writes the model file; what was there before stays whole until the new one is.
+
+    Raises:
+        ValueError: As :func:`model_file`.
+        FormatError: The architecture is beyond the limits of the format.
+    """
+    file = model_file(tensors, architecture)
+    Model(file)  # reads it: a file that lmac refuses is of no use
+    write(file, path)
 
 
 def write(model: bytes, path: Path) -> None:

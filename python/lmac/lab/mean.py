@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 
 from .export import read
+from .growth import GROWING, grown
 from .model import ExactTransformer
 from .train import Training
 
@@ -37,12 +38,16 @@ def network_of(source: str | Path) -> ExactTransformer:
 def mean_of(sources: Sequence[str | Path]) -> ExactTransformer:
     """The network whose parameters are the mean of those of one or more; one that is given twice counts twice.
 
+    Where windows or context tables are of different lengths, all are :func:`grown` to the longest.
+
     Raises:
         ValueError: They have different architectures, or one is no exact Transformer.
         LmacError: An unknown name.
         OSError: A file cannot be read.
     """
     networks = [network_of(source) for source in sources]
+    largest = {name: max(getattr(network.architecture, name) for network in networks) for name in GROWING}
+    networks = [grown(network, **largest) for network in networks]
     mean = networks[0]
     if any(network.architecture != mean.architecture for network in networks):
         raise ValueError(f"only models of the same architecture have a mean: {' '.join(map(str, sources))} have not")

@@ -6,7 +6,6 @@ import argparse
 import platform
 import shutil
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,8 +14,8 @@ from ..model import DEFAULT_MODEL
 from .architecture import SIZES, Architecture
 from .data import Sampler, Source, hold_out, read_sources
 from .export import read
+from .growth import GROWING, grown
 from .mean import mean_of
-from .model import ExactTransformer
 from .report import Report, counted, duration, size
 from .settings import DEFAULT_MINUTES, FOR_FINE_TUNING, FOR_MESSAGES, ON_CUDA, PASSES, Settings
 from .train import Training, checkpoint_path, train, validate
@@ -50,9 +49,8 @@ def run_train(options: argparse.Namespace) -> int:
 
 def refuse_conflicts(options: argparse.Namespace, given: Mapping[str, Any]) -> None:
     """Says what cannot go together before any time is spent."""
-    shape = [f"--{name.replace('_', '-')}" for name in ("size", *Architecture.__dataclass_fields__) if name in given]
-    if options.origins and not options.resume:
-        shape = [name for name in shape if name != "--context-rows-log2"]  # tables can grow
+    changeable = GROWING if options.origins and not options.resume else ()
+    shape = [f"--{name.replace('_', '-')}" for name in ("size", *Architecture.__dataclass_fields__) if name in given and name not in changeable]
     if shape and (options.origins or options.resume):
         raise ValueError(f"{'--from' if options.origins else '--resume'} brings the architecture with it: leave out {' '.join(shape)}")
     if options.origins and options.resume:
@@ -100,7 +98,7 @@ def architecture_of(given: Mapping[str, Any]) -> Architecture:
 
 def begun(origins: list[str], given: Mapping[str, Any], device: torch.device, text_bytes: int) -> Training:
     """A new run: with the mean of the parameters of ``origins`` if there are any."""
-    network = grown(mean_of(origins), given) if origins else None
+    network = grown(mean_of(origins), **{name: given[name] for name in GROWING if name in given}) if origins else None
     architecture = network.architecture if network else architecture_of(given)
     chosen: dict[str, Any] = {"autocast": fast_bfloat16(device)}
     chosen |= ON_CUDA if device.type == "cuda" else {}
@@ -116,23 +114,6 @@ def begun(origins: list[str], given: Mapping[str, Any], device: torch.device, te
     if network:
         run.model.load_state_dict(network.state_dict())
     return run
-
-
-def grown(network: ExactTransformer, given: Mapping[str, Any]) -> ExactTransformer:
-    """A network with longer context tables if they are asked for: the same function until it learns.
-
-    A row's number is the top bits of a hash, so row ``r`` of the longer table takes over from row ``r >> extra``.
-    """
-    architecture, state = network.architecture, network.state_dict()
-    rows_log2 = given.get("context_rows_log2", architecture.context_rows_log2)
-    extra = rows_log2 - architecture.context_rows_log2
-    if extra < 0:
-        raise ValueError(f"--context-rows-log2 {rows_log2}: the tables of the model have 2^{architecture.context_rows_log2} rows, and can only grow")
-    longer = ExactTransformer(replace(architecture, context_rows_log2=rows_log2))
-    if extra and architecture.contexts:
-        state["context_tables"] = state["context_tables"].repeat_interleave(1 << extra, 0)
-    longer.load_state_dict(state)
-    return longer
 
 
 def resumed(options: argparse.Namespace, device: torch.device) -> Training:
