@@ -68,9 +68,9 @@ def validations(report: str) -> list[float]:
     return [float(number) for number in re.findall(r"validation ([0-9.]+) bits per byte", report)]
 
 
-def failure(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+def failure(arguments: list[str], capsys: pytest.CaptureFixture[str], command: str = "train") -> str:
     with pytest.raises(SystemExit) as stop:
-        cli.main(["train", *arguments])
+        cli.main([command, *arguments])
     assert stop.value.code == 1
     return capsys.readouterr().err
 
@@ -328,8 +328,7 @@ def test_a_longer_window_keeps_the_biases_and_continues_them(trained: Path, text
     codec = lmac.Codec(wide, adaptive=False, threads=1)
     assert codec.decompress(codec.compress(LETTERS)) == LETTERS
     assert mean_of([trained, wide]).architecture.window == 64
-    assert cli.main(["export", str(trained), "--window", "513", "-o", str(wide)]) == 1
-    assert "window is limited to 1..=512" in capsys.readouterr().err
+    assert "window is limited to 1..=512" in failure([str(trained), "--window", "513", "-o", str(wide)], capsys, "export")
     assert read(wide)[1].window == 64
 
     output = tmp_path / "longer.onnx"
@@ -362,6 +361,18 @@ def test_the_last_state_of_a_checkpoint_can_be_exported(trained: Path, tmp_path:
     output = tmp_path / "last.onnx"
     assert cli.main(["export", str(trained) + ".checkpoint", "-o", str(output)]) == 0
     assert len(lmac.Codec(output, adaptive=False, threads=1).compress(LETTERS)) < len(LETTERS) // 20
+
+
+def test_a_mean_counts_each_model_by_its_weight(trained: Path, text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other, output = tmp_path / "other.onnx", tmp_path / "mean.onnx"
+    assert cli.main(["train", str(text), "-o", str(other), "--from", str(trained), *SHORT, *FAST, "--steps", "2", "--seed", "1"]) == 0
+    states = [network_of(source).state_dict() for source in (trained, f"{other}.checkpoint")]
+    mean = mean_of([trained, f"{other}.checkpoint"], [3, 1]).state_dict()
+    assert all(torch.allclose(mean[name], 0.75 * first + 0.25 * states[1][name], atol=1e-6) for name, first in states[0].items())
+
+    assert cli.main(["export", str(trained), f"{other}.checkpoint", "--weights", "1", "0", "-o", str(output)]) == 0
+    assert output.read_bytes() == trained.read_bytes()
+    assert "2 models need as many weights" in failure([str(trained), str(other), "--weights", "1", "-o", str(output)], capsys, "export")
 
 
 def test_what_has_left_its_range_gets_the_gradients_that_lead_back() -> None:

@@ -105,6 +105,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     checkpoint = "folder with a Hugging Face checkpoint, or checkpoint of a training run; of several, or of models, the mean of their parameters"
     add("checkpoints", nargs="+", metavar="CHECKPOINT", help=checkpoint)
     add("-o", "--output", type=Path, required=True, metavar="OUT", help="the .onnx file to write; of a folder, the folder to write")
+    add("--weights", nargs="+", type=float, metavar="SHARE", help="how much each of several counts (default: one as much as the other)")
     add("--window", type=int, metavar="N", help="let a model attend to more positions than it was trained with; not for folders")
     group = parser.add_argument_group("for a folder")
     group.add_argument("--context-length", type=int, metavar="N", help="tokens that the model sees at most (default: as the model, at most 1024)")
@@ -118,8 +119,8 @@ def _export(arguments: argparse.Namespace) -> None:
     if folders:
         if len(arguments.checkpoints) > 1:
             raise ValueError("only checkpoints of training runs have a mean: give a folder alone")
-        if arguments.window is not None:
-            raise ValueError("--window is for lmac's own models: leave it out for a folder")
+        if arguments.window is not None or arguments.weights:
+            raise ValueError("--window and --weights are for lmac's own models; a folder is exported as it is")
         _export_folder(folders[0], arguments)
         return
     if arguments.context_length is not None or arguments.concat:
@@ -128,7 +129,7 @@ def _export(arguments: argparse.Namespace) -> None:
     from .growth import grown
     from .mean import mean_of
 
-    network = grown(mean_of(arguments.checkpoints), window=arguments.window)
+    network = grown(mean_of(arguments.checkpoints, arguments.weights), window=arguments.window)
     export(network.tensors(), network.architecture, arguments.output)
 
 

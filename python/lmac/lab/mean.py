@@ -35,16 +35,24 @@ def network_of(source: str | Path) -> ExactTransformer:
     return network
 
 
-def mean_of(sources: Sequence[str | Path]) -> ExactTransformer:
-    """The network whose parameters are the mean of those of one or more; one that is given twice counts twice.
+def mean_of(sources: Sequence[str | Path], weights: Sequence[float] | None = None) -> ExactTransformer:
+    """The network whose parameters are the mean of those of one or more.
 
     Where windows or context tables are of different lengths, all are :func:`grown` to the longest.
 
+    Args:
+        sources: Models, by name or path, and checkpoints.
+        weights: How much each counts (default: one as much as the other).
+
     Raises:
-        ValueError: They have different architectures, or one is no exact Transformer.
+        ValueError: They have different architectures, one is no exact Transformer, or the weights are not theirs.
         LmacError: An unknown name.
         OSError: A file cannot be read.
     """
+    weights = weights or [1.0] * len(sources)
+    if len(weights) != len(sources) or min(weights) < 0 or sum(weights) == 0:
+        raise ValueError(f"{len(sources)} models need as many weights, none of them negative")
+    shares = torch.tensor(weights, dtype=torch.float64) / sum(weights)
     networks = [network_of(source) for source in sources]
     largest = {name: max(getattr(network.architecture, name) for network in networks) for name in GROWING}
     networks = [grown(network, **largest) for network in networks]
@@ -52,6 +60,6 @@ def mean_of(sources: Sequence[str | Path]) -> ExactTransformer:
     if any(network.architecture != mean.architecture for network in networks):
         raise ValueError(f"only models of the same architecture have a mean: {' '.join(map(str, sources))} have not")
     states = [network.state_dict() for network in networks]
-    means = {name: torch.stack([state[name].double() for state in states]).mean(0).to(value.dtype) for name, value in states[0].items()}
+    means = {name: torch.tensordot(shares, torch.stack([state[name].double() for state in states]), 1).to(value.dtype) for name, value in states[0].items()}
     mean.load_state_dict(means)
     return mean
