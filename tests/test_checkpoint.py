@@ -152,6 +152,7 @@ def test_what_cannot_be_exported_is_refused_with_a_reason(tmp_path: Path, capsys
     write_checkpoint(random_model("llama"), "{}", checkpoint)
     assert "--context-length must be from 1 to the model's 128" in refusal(capsys, checkpoint, "-o", output, "--context-length", "129")
     assert "there is no folder" in refusal(capsys, checkpoint, "-o", tmp_path / "missing" / "model")
+    assert "a folder is exported as it is" in refusal(capsys, checkpoint, "-o", output, "--window", "200")
     (checkpoint / "tokenizer.json").unlink()
     assert "AutoTokenizer.from_pretrained" in refusal(capsys, checkpoint, "-o", output)
     assert "--context-length and --concat are for folders" in refusal(capsys, checkpoint / "config.json", "-o", output, "--concat")
