@@ -14,7 +14,7 @@ TAIL = 8  # a new position's bias is that of the last eighth of the window, less
 
 
 def grown(network: ExactTransformer, *, window: int | None = None, context_rows_log2: int | None = None) -> ExactTransformer:
-    """A network that attends to more positions, or has longer context tables, or both.
+    """A network that attends to more positions, or has longer context tables, or both; the same one if nothing is longer.
 
     Longer tables change nothing until they learn: a row's number is the top bits of a hash, so row ``r`` takes over from row ``r >> extra``.
     A longer window is used at once, without any training (docs/training.md, "A longer window").
@@ -35,6 +35,8 @@ def grown(network: ExactTransformer, *, window: int | None = None, context_rows_
         raise ValueError(f"--window {window}: the model attends to {old.window} positions, and its window can only grow")
     if context_rows_log2 < old.context_rows_log2:
         raise ValueError(f"--context-rows-log2 {context_rows_log2}: the tables of the model have 2^{old.context_rows_log2} rows, and can only grow")
+    if new == old:
+        return network
     for i in range(old.layers):
         state[f"blocks.{i}.bias"] = _continued(state[f"blocks.{i}.bias"], window)
     if old.contexts:
