@@ -71,6 +71,31 @@ def test_onnx_runtime_and_the_native_executor_agree_on_every_schedule(path: Path
         assert (schedules(_core.Executor(model, threads=threads), lanes, chunk) == expected).all()
 
 
+@pytest.mark.parametrize("window", [(24, 5), (3, 24), (1, 512)])
+def test_every_layer_can_have_a_window_of_its_own(window: tuple[int, int], tmp_path: Path) -> None:
+    tensors, architecture = load(TINY_MODEL)
+    same = reference.logits(list(SYMBOLS), tensors, architecture)
+    for layer, length in enumerate(window):
+        bias = tensors[f"layers.{layer}.bias"]
+        tensors[f"layers.{layer}.bias"] = np.resize(bias, (2, length))
+    path = tmp_path / "windows.onnx"
+    export(tensors, replace(architecture, window=window), path)
+    assert load(path)[1].windows == window
+
+    expected = reference.logits(list(SYMBOLS), *load(path))
+    assert (expected != same).any()
+    native = _core.Executor(_core.Model(path.read_bytes()), threads=2)
+    for lanes, chunk in [(1, 401), (1, 1), (3, 7)]:
+        for executor in (OnnxExecutor(path.read_bytes()), native):
+            assert (schedules(executor, lanes, chunk) == expected).all()
+
+
+def test_there_are_as_many_windows_as_layers(tmp_path: Path) -> None:
+    tensors, architecture = load(TINY_MODEL)
+    with pytest.raises(ValueError, match="3 windows for 2 layers"):
+        export(tensors, replace(architecture, window=(24, 24, 24)), tmp_path / "never.onnx")
+
+
 def test_exporting_the_same_tensors_gives_the_same_model(tmp_path: Path) -> None:
     tensors, architecture = load(TINY_MODEL)
     export(tensors, architecture, tmp_path / "again.onnx")

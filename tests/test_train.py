@@ -23,10 +23,10 @@ from lmac.lab import cli  # noqa: E402
 from lmac.lab.architecture import SIZES, Architecture  # noqa: E402
 from lmac.lab.data import Source  # noqa: E402
 from lmac.lab.export import export, model_file, read  # noqa: E402
-from lmac.lab.growth import grown  # noqa: E402
 from lmac.lab.mean import mean_of, network_of  # noqa: E402
 from lmac.lab.model import MAX_SCORE, ExactTransformer, exact, saturate  # noqa: E402
 from lmac.lab.report import Report  # noqa: E402
+from lmac.lab.resize import resized  # noqa: E402
 from lmac.lab.settings import Settings  # noqa: E402
 from lmac.lab.train import Progress, Training, validation_bits  # noqa: E402
 from lmac.lab.train_command import worth_compiling  # noqa: E402
@@ -297,7 +297,7 @@ def test_sizes_are_in_order_of_their_cost() -> None:
 
 def test_longer_context_tables_begin_as_the_same_function(trained: Path, text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     network = network_of(trained)
-    longer = grown(network, context_rows_log2=8)
+    longer = resized(network, context_rows_log2=8)
     assert longer.tensors()["context_tables"].shape == (8, 4 << 6, 4)
     symbols = np.frombuffer(b"abcdefghabc, hgfedcba 0123", np.uint8).astype(np.int64)[None]
     models = [model_file(each.tensors(), each.architecture) for each in (network, longer)]
@@ -314,9 +314,11 @@ def test_longer_context_tables_begin_as_the_same_function(trained: Path, text: P
     assert "can only grow" in failure([*arguments, "--force", "--context-rows-log2", "5"], capsys)
 
 
-def test_a_longer_window_keeps_the_biases_and_continues_them(trained: Path, text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_longer_window_keeps_the_biases_and_continues_them_and_a_shorter_one_cuts_them_off(
+    trained: Path, text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     network = network_of(trained)
-    old, new = network.blocks[0].bias, grown(network, window=64).blocks[0].bias
+    old, new = network.blocks[0].bias, resized(network, window=64).blocks[0].bias
     assert torch.equal(new[:, :16], old)
     edge = old[:, 14:].mean(1)  # of an eighth of the window
     assert torch.allclose(new[:, 16], edge)
@@ -335,7 +337,32 @@ def test_a_longer_window_keeps_the_biases_and_continues_them(trained: Path, text
     arguments = [str(text), "-o", str(output), "--from", str(trained)]
     assert cli.main(["train", *arguments, *SHORT, "--steps", "2", "--window", "24"]) == 0
     assert read(output)[1].window == 24
-    assert "can only grow" in failure([*arguments, "--force", "--window", "8"], capsys)
+    shorter = resized(network, window=8)
+    assert torch.equal(shorter.blocks[0].bias, old[:, :8])
+    assert cli.main(["train", *arguments, *SHORT, "--steps", "2", "--force", "--window", "8"]) == 0
+    assert read(output)[1].window == 8
+    assert "2 windows for 1 layer" in failure([*arguments, "--force", "--window", "8,16"], capsys)
+
+
+def test_a_window_of_its_own_for_every_layer(text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    outputs = tmp_path / "one.onnx", tmp_path / "other.onnx"
+    for output, window in zip(outputs, ("16,100", "30,8"), strict=True):
+        assert cli.main(["train", str(text), "-o", str(output), *TINY, *SHORT, "--layers", "2", "--steps", "2", "--window", window]) == 0
+    assert read(outputs[0])[1].windows == (16, 100)
+    assert read(outputs[0])[0]["layers.1.bias"].shape == (1, 100)
+    assert mean_of(outputs).architecture.windows == (30, 100)
+
+    symbols = torch.randint(0, 256, (2, 150), generator=torch.Generator().manual_seed(0))
+    network = network_of(outputs[0])
+    executor = _core.Executor(_core.Model(outputs[0].read_bytes()))
+    executor.start(2)
+    with exact():
+        assert np.array_equal(np.array(executor.advance(symbols.numpy())), network(symbols).numpy())
+
+    mean = tmp_path / "mean.onnx"
+    assert cli.main(["export", *map(str, outputs), "--window", "20,20", "-o", str(mean)]) == 0
+    assert read(mean)[1].windows == (20, 20)
+    assert "some differ in more than windows" in failure([str(outputs[0]), str(TINY_MODEL), "-o", str(mean)], capsys, "export")
 
 
 def test_options_that_contradict_each_other_are_refused_at_once(text: Path, trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -42,7 +42,9 @@ class OnnxExecutor:
     def __init__(self, model: bytes, *, device: str = "auto", threads: int | None = None) -> None:
         self._model = Model(model)
         self._architecture: dict[str, Any] = json.loads(self._model.architecture)
-        self._slots = self._architecture["window"] + MAX_STEPS - 1
+        window: int | list[int] = self._architecture["window"]
+        self._windows = window if isinstance(window, list) else [window] * self._architecture["layers"]
+        self._endings = {each: f".{each}" if isinstance(window, list) else "" for each in self._windows}  # of the names of a window's inputs
         self._session = create_session(model, device, threads, exact=True)
         self._self_test()
 
@@ -63,9 +65,9 @@ class OnnxExecutor:
         self._hasher = ContextHasher(self._model, lanes)
         self._binding = self._session.io_binding()
         self._binding.bind_output("logits")
-        for layer in range(self._architecture["layers"]):
+        for layer, window in enumerate(self._windows):
             for name in (f"keys.{layer}", f"values.{layer}"):
-                ring = self._empty_ring()
+                ring = self._empty_ring(slots(window))
                 self._binding.bind_ortvalue_input(name, ring)
                 self._binding.bind_ortvalue_output(f"new_{name}", ring)
 
@@ -78,11 +80,10 @@ class OnnxExecutor:
     def _advance(self, symbols: NDArray[np.int64]) -> NDArray[np.int16]:
         lanes, steps = symbols.shape
         positions = np.arange(self._position, self._position + steps)  # (steps)
-        inputs = {
-            "symbols": symbols,
-            "scatter": scatter_indices(positions, lanes, self._slots),
-            "distance": distances(positions, self._architecture["window"], self._slots),
-        }
+        inputs = {"symbols": symbols}
+        for window, ending in self._endings.items():
+            inputs[f"scatter{ending}"] = scatter_indices(positions, lanes, slots(window))
+            inputs[f"distance{ending}"] = distances(positions, window, slots(window))
         if self._architecture["contexts"]:
             inputs["context_rows"] = self._hasher.push(symbols)
         self._position += steps
@@ -99,11 +100,11 @@ class OnnxExecutor:
         logits: NDArray[np.float32] = self._binding.get_outputs()[0].numpy()
         return logits.astype(np.int16)
 
-    def _empty_ring(self) -> Any:
+    def _empty_ring(self, slots: int) -> Any:
         from onnxruntime import OrtValue
 
         device = "cuda" if self._session.get_providers()[0].startswith("CUDA") else "cpu"
-        shape = (self._lanes, self._slots, self._architecture["head_dim"])
+        shape = (self._lanes, slots, self._architecture["head_dim"])
         return OrtValue.ortvalue_from_numpy(np.zeros(shape, np.float32), device)
 
     def _self_test(self) -> None:
@@ -112,6 +113,11 @@ class OnnxExecutor:
         logits = self.advance(np.array([[self.alphabet_size, *symbols]]))
         if hashlib.sha256(logits.astype("<i2").tobytes()).digest() != expected:
             raise PredictorError("ONNX Runtime does not reproduce the known answers in the model file: the file or this version is faulty")
+
+
+def slots(window: int) -> int:
+    """Of the ring of a layer."""
+    return window + MAX_STEPS - 1
 
 
 def scatter_indices(positions: NDArray[np.int64], lanes: int, slots: int) -> NDArray[np.int64]:

@@ -40,18 +40,31 @@ class Architecture:
     heads: int = 4  # query heads; one key/value head serves them all
     head_dim: int = 64
     hidden: int = 1024  # length of the feed-forward layer
-    window: int = 256  # positions a position attends to, itself included
+    window: int | tuple[int, ...] = 256  # positions a position attends to, itself included; in every layer, or in each
     score_shift: int = 7
     contexts: tuple[Context, ...] = field(default_factory=_default_contexts)
     context_rows_log2: int = 15
     context_dim: int = 32  # entries of a table's row, four bits each
 
+    @property
+    def windows(self) -> tuple[int, ...]:
+        """The window of each layer.
+
+        Raises:
+            ValueError: They are not as many as the layers.
+        """
+        if not isinstance(self.window, tuple):
+            return (self.window,) * self.layers
+        if len(self.window) != self.layers:
+            raise ValueError(f"{len(self.window)} windows for {self.layers} layers: give one, or one for each layer")
+        return self.window
+
     def multiply_adds(self) -> int:
-        """Dense multiply-adds per symbol, attention over a full window included."""
+        """Dense multiply-adds per symbol, attention over full windows included."""
         layer = self.width * (2 * self.width + 2 * self.head_dim + 2 * self.hidden)
-        attention = 2 * self.heads * self.head_dim * self.window
+        attention = 2 * self.heads * self.head_dim * sum(self.windows)
         ends = self.width * (self.alphabet_size + len(self.contexts) * self.context_dim)
-        return self.layers * (layer + attention) + ends
+        return self.layers * layer + attention + ends
 
     def to_json(self) -> str:
         """The canonical JSON of the model file: sorted keys, no spaces, ASCII."""
@@ -64,6 +77,8 @@ class Architecture:
         fields: dict[str, Any] = json.loads(text)
         del fields["format"], fields["version"]
         fields["contexts"] = tuple(Context(**context) for context in fields["contexts"])
+        if isinstance(fields["window"], list):
+            fields["window"] = tuple(fields["window"])
         return cls(**fields)
 
 

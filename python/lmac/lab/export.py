@@ -104,7 +104,7 @@ def prove_exact(tensors: Tensors, architecture: Architecture) -> None:
         if bound.max() > EXACT_LIMIT:
             raise ValueError(f"{name}: row {bound.argmax()} can reach {bound.max()}, beyond 2^24: train with smaller weights")
     a = architecture
-    if max(32767 * a.width, 255 * 127 * a.window, 127 * 127 * a.head_dim + (1 << a.score_shift)) > EXACT_LIMIT:
+    if max(32767 * a.width, 255 * 127 * max(a.windows), 127 * 127 * a.head_dim + (1 << a.score_shift)) > EXACT_LIMIT:
         raise ValueError("width, window or head_dim is too large for exact sums below 2^24")
 
 
@@ -190,11 +190,16 @@ class _Graph:
             x = self.op("Add", x, self.linear(features, "context"))
         return self.clip(x, -32767, 32767)
 
+    def of_window(self, i: int) -> str:
+        """Ending of the names of what layers of the same window share."""
+        return f".{self.architecture.windows[i]}" if isinstance(self.architecture.window, tuple) else ""
+
     def bias(self, i: int) -> str:
         """Score bias for the distances of this call, ``(slots, steps * heads)``."""
         table = self.op("Transpose", self.to_float(f"layers.{i}.bias"), perm=[1, 0])
         masked = self.constant([[MASKED] * self.architecture.heads])
-        rows = self.op("Gather", self.op("Concat", table, masked, axis=0), "distance")  # (slots, steps, heads)
+        distance = "distance" + self.of_window(i)
+        rows = self.op("Gather", self.op("Concat", table, masked, axis=0), distance)  # (slots, steps, heads)
         return self.reshape(rows, 0, -1)
 
     def attention(self, x: str, i: int, exp2_table: str) -> str:
@@ -204,8 +209,9 @@ class _Graph:
         q, k, v = (f"layers.{i}.{part}" for part in "qkv")
         sizes = self.constant([a.width, a.head_dim, a.head_dim], np.int64)
         self.nodes.append(helper.make_node("Split", [qkv, sizes], [q, k, v], axis=-1))
-        keys = self.op("ScatterND", f"keys.{i}", "scatter", k, output=f"new_keys.{i}")
-        values = self.op("ScatterND", f"values.{i}", "scatter", v, output=f"new_values.{i}")
+        scatter = "scatter" + self.of_window(i)
+        keys = self.op("ScatterND", f"keys.{i}", scatter, k, output=f"new_keys.{i}")
+        values = self.op("ScatterND", f"values.{i}", scatter, v, output=f"new_values.{i}")
 
         queries = self.op("Transpose", self.reshape(q, 0, -1, a.head_dim), perm=[0, 2, 1])  # (lanes, head_dim, steps * heads)
         products = self.op("MatMul", keys, queries)  # (lanes, slots, steps * heads)
@@ -237,18 +243,19 @@ class _Graph:
         return helper.make_graph(self.nodes, "lmac", self._inputs(), self._outputs(), self.initializers)
 
     def _rings(self, prefix: str) -> list[onnx.ValueInfoProto]:
-        shape: list[str | int] = ["lanes", "slots", self.architecture.head_dim]
-        names = [f"{prefix}{ring}.{i}" for i in range(self.architecture.layers) for ring in ("keys", "values")]
-        return [_value(name, TensorProto.FLOAT, shape) for name in names]
+        layers, head_dim = self.architecture.layers, self.architecture.head_dim
+        names = [(i, f"{prefix}{ring}.{i}") for i in range(layers) for ring in ("keys", "values")]
+        return [_value(name, TensorProto.FLOAT, ["lanes", "slots" + self.of_window(i), head_dim]) for i, name in names]
 
     def _inputs(self) -> list[onnx.ValueInfoProto]:
         contexts = len(self.architecture.contexts)
         rows = [_value("context_rows", TensorProto.INT64, ["lanes", "steps", contexts])] if contexts else []
+        endings = sorted({self.of_window(i) for i in range(self.architecture.layers)})
         return [
             _value("symbols", TensorProto.INT64, ["lanes", "steps"]),
             *rows,
-            _value("scatter", TensorProto.INT64, ["lanes", "steps", 2]),
-            _value("distance", TensorProto.INT64, ["slots", "steps"]),
+            *(_value("scatter" + ending, TensorProto.INT64, ["lanes", "steps", 2]) for ending in endings),
+            *(_value("distance" + ending, TensorProto.INT64, ["slots" + ending, "steps"]) for ending in endings),
             *self._rings(""),
         ]
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import torch
 
 from .export import read
-from .growth import GROWING, grown
 from .model import ExactTransformer
+from .resize import alike
 from .train import Training
 
 
@@ -38,7 +38,7 @@ def network_of(source: str | Path) -> ExactTransformer:
 def mean_of(sources: Sequence[str | Path], weights: Sequence[float] | None = None) -> ExactTransformer:
     """The network whose parameters are the mean of those of one or more.
 
-    Where windows or context tables are of different lengths, all are :func:`grown` to the longest.
+    Where windows or context tables are of different lengths, those of the mean are the longest (:func:`~lmac.lab.resize.alike`).
 
     Args:
         sources: Models, by name or path, and checkpoints.
@@ -54,11 +54,11 @@ def mean_of(sources: Sequence[str | Path], weights: Sequence[float] | None = Non
         raise ValueError(f"{len(sources)} models need as many weights, none of them negative")
     shares = torch.tensor(weights, dtype=torch.float64) / sum(weights)
     networks = [network_of(source) for source in sources]
-    largest = {name: max(getattr(network.architecture, name) for network in networks) for name in GROWING}
-    networks = [grown(network, **largest) for network in networks]
+    try:
+        networks = alike(networks)
+    except ValueError as error:
+        raise ValueError(f"only models of the same architecture have a mean: of {' '.join(map(str, sources))}, {error}") from None
     mean = networks[0]
-    if any(network.architecture != mean.architecture for network in networks):
-        raise ValueError(f"only models of the same architecture have a mean: {' '.join(map(str, sources))} have not")
     states = [network.state_dict() for network in networks]
     means = {name: torch.tensordot(shares, torch.stack([state[name].double() for state in states]), 1).to(value.dtype) for name, value in states[0].items()}
     mean.load_state_dict(means)

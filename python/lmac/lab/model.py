@@ -188,7 +188,7 @@ def attend(qkv: Sequence[Tensor], bias: Tensor, distance: Tensor, score_shift: i
 class Block(nn.Module):
     """One layer: attention and feed-forward, each added to the residual stream (sections 6 and 7)."""
 
-    def __init__(self, a: Architecture) -> None:
+    def __init__(self, a: Architecture, window: int) -> None:
         super().__init__()
         self.architecture = a
         small = (2 * a.layers) ** -0.5
@@ -196,7 +196,7 @@ class Block(nn.Module):
         self.out = Linear(a.width, a.width, (ACTIVATION, RESIDUAL), small)
         self.up = Linear(a.width, a.hidden, (ACTIVATION, GATE))
         self.down = Linear(a.hidden, a.width, (SQUARED, RESIDUAL), small)
-        self.bias = nn.Parameter(torch.zeros(a.heads, a.window))  # in bits
+        self.bias = nn.Parameter(torch.zeros(a.heads, window))  # in bits
         self.register_buffer("largest_score", torch.zeros(()), persistent=False)  # of the last forward pass, without bias, in 1/16 bit
 
     def integer_bias(self) -> Tensor:
@@ -248,7 +248,7 @@ class ExactTransformer(nn.Module):
         # In units of the four-bit entries; rows that training never meets round to zero.
         self.context_tables = nn.Parameter(torch.randn(len(a.contexts) << a.context_rows_log2, a.context_dim) * 0.15)
         self.context = Linear(len(a.contexts) * a.context_dim, a.width, (FEATURE, RESIDUAL), 4.0)
-        self.blocks = nn.ModuleList(Block(a) for _ in range(a.layers))
+        self.blocks = nn.ModuleList(Block(a, window) for window in a.windows)
         self.logits = Linear(a.width, a.alphabet_size, (ACTIVATION, LOGIT))
 
     def integer_embedding(self) -> Tensor:
@@ -265,10 +265,11 @@ class ExactTransformer(nn.Module):
             float32 ``(batch, steps, alphabet_size)`` holding integers, in 1/16 bit.
         """
         steps = symbols.shape[1]
-        distance = chunk_distances(steps, self.architecture.window, symbols.device)
-        x = functional.pad(self.embed(symbols), (0, 0, 0, -steps % distance.shape[1]))
-        for block in self.blocks:
-            x = block(x, distance)
+        windows = self.architecture.windows
+        distances = {window: chunk_distances(steps, window, symbols.device) for window in set(windows)}
+        x = functional.pad(self.embed(symbols), (0, 0, 0, -steps % min(CHUNK, steps)))
+        for block, window in zip(self.blocks, windows, strict=True):
+            x = block(x, distances[window])
         return saturate(self.logits(norm(x[:, :steps])), -32768, 32767)
 
     def embed(self, symbols: Tensor) -> Tensor:

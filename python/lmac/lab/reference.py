@@ -105,7 +105,7 @@ def _attention(y: Integers, layer: Mapping[str, Integers], exp2_table: Integers,
     q, k, v = np.split(qkv, [a.width, a.width + a.head_dim], axis=-1)
     o = np.empty_like(q)
     for t in range(len(y)):
-        first = max(0, t - a.window + 1)
+        first = max(0, t - layer["bias"].shape[1] + 1)
         distance = t - np.arange(first, t + 1)
         scores = _requant(q[t].reshape(a.heads, a.head_dim) @ k[first : t + 1].T, a.score_shift) + layer["bias"][:, distance]
         e = exp2_table[np.minimum(scores.max(-1, keepdims=True) - scores, 255)]  # (heads, positions)

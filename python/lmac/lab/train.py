@@ -86,8 +86,8 @@ class Training:
         if settings.compile and device.type == "cuda":
             self._loss = torch.compile(self.model.loss)  # the fewest launches
         elif settings.compile:
-            for block in self.model.blocks:  # the first serves all: a quarter of the time that the whole step would take
-                block.compile()
+            for block in self.model.blocks:  # the first of each window serves all: a quarter of the time that the whole step would take
+                block.compile(dynamic=False)
 
     @property
     def result(self) -> ExactTransformer:

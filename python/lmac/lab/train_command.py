@@ -14,9 +14,9 @@ from ..model import DEFAULT_MODEL
 from .architecture import SIZES, Architecture
 from .data import Sampler, Source, hold_out, read_sources
 from .export import read
-from .growth import GROWING, grown
 from .mean import mean_of
 from .report import Report, counted, duration, size
+from .resize import RESIZABLE, resized
 from .settings import DEFAULT_MINUTES, FOR_FINE_TUNING, FOR_MESSAGES, ON_CUDA, PASSES, Settings
 from .train import Training, checkpoint_path, train, validate
 
@@ -49,7 +49,7 @@ def run_train(options: argparse.Namespace) -> int:
 
 def refuse_conflicts(options: argparse.Namespace, given: Mapping[str, Any]) -> None:
     """Says what cannot go together before any time is spent."""
-    changeable = GROWING if options.origins and not options.resume else ()
+    changeable = RESIZABLE if options.origins and not options.resume else ()
     shape = [f"--{name.replace('_', '-')}" for name in ("size", *Architecture.__dataclass_fields__) if name in given and name not in changeable]
     if shape and (options.origins or options.resume):
         raise ValueError(f"{'--from' if options.origins else '--resume'} brings the architecture with it: leave out {' '.join(shape)}")
@@ -98,7 +98,7 @@ def architecture_of(given: Mapping[str, Any]) -> Architecture:
 
 def begun(origins: list[str], given: Mapping[str, Any], device: torch.device, text_bytes: int) -> Training:
     """A new run: with the mean of the parameters of ``origins`` if there are any."""
-    network = grown(mean_of(origins), **{name: given[name] for name in GROWING if name in given}) if origins else None
+    network = resized(mean_of(origins), **{name: given[name] for name in RESIZABLE if name in given}) if origins else None
     architecture = network.architecture if network else architecture_of(given)
     chosen: dict[str, Any] = {"autocast": fast_bfloat16(device)}
     chosen |= ON_CUDA if device.type == "cuda" else {}

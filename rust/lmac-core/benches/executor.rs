@@ -12,7 +12,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use lmac_core::architecture::{Architecture, Context, ContextKind};
+use lmac_core::architecture::{Architecture, Context, ContextKind, Window};
 use lmac_core::executor::Executor;
 use lmac_core::model::Model;
 use lmac_core::predictor::Predictor;
@@ -38,7 +38,7 @@ fn architecture() -> Architecture {
         head_dim: 64,
         hidden: 1024,
         layers: 5,
-        window: 256,
+        window: Window::Same(256),
         score_shift: 7,
         contexts: [&contexts[..], &words].concat(),
         context_dim: 32,
@@ -48,7 +48,7 @@ fn architecture() -> Architecture {
 }
 
 fn multiply_adds(a: &Architecture) -> u32 {
-    let attention = 2 * a.width * a.window;
+    let attention = 2 * a.width * a.window(0) as u32;
     let layer = a.width * (2 * a.width + 2 * a.head_dim + 2 * a.hidden) + attention;
     a.layers * layer + a.width * (a.alphabet_size + a.contexts.len() as u32 * a.context_dim)
 }

@@ -76,8 +76,18 @@ pub struct Architecture {
     pub version: u32,
     /// Length of the residual stream.
     pub width: u32,
-    /// A position attends to itself and the `window - 1` before it.
-    pub window: u32,
+    /// How far back a position attends.
+    pub window: Window,
+}
+
+/// A position attends to itself and so many less one before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "expected a number or a list of numbers")]
+pub enum Window {
+    /// In every layer.
+    Same(u32),
+    /// In each of the layers.
+    PerLayer(Vec<u32>),
 }
 
 impl Architecture {
@@ -109,10 +119,24 @@ impl Architecture {
         require(covers_width, "heads * head_dim = width: heads", &self.heads)?;
         in_range("hidden", self.hidden, 32, MAX_INPUTS)?;
         multiple("hidden", self.hidden, 32)?;
-        in_range("window", self.window, 1, 512)?;
+        self.validate_windows()?;
         in_range("score_shift", self.score_shift, 0, 22)?;
         self.validate_scores()?;
         self.validate_contexts()
+    }
+
+    /// `layers` was checked before.
+    fn validate_windows(&self) -> Result<()> {
+        if let Window::PerLayer(windows) = &self.window {
+            let is_complete = windows.len() == self.layers as usize;
+            require(
+                is_complete,
+                "one window for each layer: their number",
+                &windows.len(),
+            )?;
+        }
+        (0..self.layers as usize)
+            .try_for_each(|layer| in_range("window", self.window(layer) as u32, 1, 512))
     }
 
     /// Queries and keys are in -127..=127; `head_dim` and `score_shift` were checked before.
@@ -142,6 +166,21 @@ impl Architecture {
         let inputs = self.context_inputs() as u32;
         in_range("contexts * context_dim", inputs, 32, MAX_INPUTS)?;
         multiple("contexts * context_dim", inputs, 32)
+    }
+
+    /// The window of a layer, of which there are `layers`.
+    #[must_use]
+    pub fn window(&self, layer: usize) -> usize {
+        match &self.window {
+            Window::Same(window) => *window as usize,
+            Window::PerLayer(windows) => windows[layer] as usize,
+        }
+    }
+
+    /// The longest window of all layers.
+    pub(crate) fn longest_window(&self) -> usize {
+        let windows = (0..self.layers as usize).map(|layer| self.window(layer));
+        windows.max().unwrap_or(0)
     }
 
     /// Length of the concatenated context rows, in entries.
@@ -205,6 +244,12 @@ mod tests {
             ("\"hidden\":64", "\"hidden\":-1"),
             ("\"window\":8", "\"window\":513"),
             ("\"window\":8", "\"window\":0"),
+            ("\"window\":8", "\"window\":-8"),
+            ("\"window\":8", "\"window\":\"8\""),
+            ("\"window\":8", "\"window\":[]"),
+            ("\"window\":8", "\"window\":[8,8]"),
+            ("\"window\":8", "\"window\":[513]"),
+            ("\"window\":8", "\"window\":[0]"),
             ("\"score_shift\":4", "\"score_shift\":23"),
             ("\"order\":2", "\"order\":17"),
             ("\"order\":2", "\"order\":0"),
@@ -223,6 +268,25 @@ mod tests {
             let error = Architecture::from_json(&json).unwrap_err();
             assert!(matches!(error, Error::InvalidModel(_)), "{wrong}: {error}");
         }
+    }
+
+    #[test]
+    fn every_layer_has_the_same_window_or_its_own() {
+        let layers = TINY.replace("\"layers\":1", "\"layers\":3");
+        let same = Architecture::from_json(&layers).unwrap();
+        assert_eq!([0, 1, 2].map(|layer| same.window(layer)), [8; 3]);
+        let json = layers.replace("\"window\":8", "\"window\":[4,512,1]");
+        let own = Architecture::from_json(&json).unwrap();
+        assert_eq!([0, 1, 2].map(|layer| own.window(layer)), [4, 512, 1]);
+        assert_eq!(own.longest_window(), 512);
+        assert_eq!(own.canonical_json().unwrap(), json);
+        let error = Architecture::from_json(&json.replace("512", "true")).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("expected a number or a list of numbers"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -184,10 +184,8 @@ fn insert_layer(layout: &mut BTreeMap<String, Expected>, architecture: &Architec
     let hidden = u64::from(architecture.hidden);
     let projected = width + 2 * u64::from(architecture.head_dim);
     let name = |part: &str| format!("layers.{layer}.{part}");
-    let bias_shape = vec![
-        u64::from(architecture.heads),
-        u64::from(architecture.window),
-    ];
+    let window = architecture.window(layer as usize) as u64;
+    let bias_shape = vec![u64::from(architecture.heads), window];
     layout.insert(name("bias"), (INT16, bias_shape));
     insert_matrix(layout, &name("qkv"), projected, width);
     insert_matrix(layout, &name("out"), width, width);

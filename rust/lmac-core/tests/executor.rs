@@ -5,7 +5,7 @@ mod support;
 
 use std::sync::Arc;
 
-use lmac_core::architecture::{Architecture, Context, ContextKind};
+use lmac_core::architecture::{Architecture, Context, ContextKind, Window};
 use lmac_core::context::ContextHasher;
 use lmac_core::error::Error;
 use lmac_core::executor::{Executor, InstructionSet};
@@ -27,7 +27,7 @@ fn architectures() -> Vec<Architecture> {
         heads: 6,
         hidden: 160,
         layers: 2,
-        window: 20,
+        window: Window::PerLayer(vec![20, 3]),
         contexts: vec![
             context(ContextKind::Ngram, 1),
             context(ContextKind::Ngram, 16),
@@ -45,7 +45,7 @@ fn architectures() -> Vec<Architecture> {
         head_dim: 64,
         hidden: 64,
         layers: 3,
-        window: 1,
+        window: Window::Same(1),
         score_shift: 6,
         contexts: vec![],
         ..tiny()
@@ -115,7 +115,7 @@ fn run(executor: &mut Executor, contexts: &[Vec<u32>], calls: &[usize]) -> Vec<V
 fn every_schedule_gives_the_logits_of_the_reference() {
     for test_model in models() {
         let model = load(&test_model);
-        let len = 3 * test_model.architecture.window as usize + 40;
+        let len = 3 * test_model.architecture.window(0) + 40;
         let contexts: Vec<_> = (0..5).map(|seed| context(&test_model, len, seed)).collect();
         let reference = Reference::new(&test_model);
         let expected: Vec<_> = contexts.iter().map(|c| reference.logits(c)).collect();
@@ -173,7 +173,7 @@ fn window_512_and_wide_layers_give_the_logits_of_the_reference() {
         heads: 4,
         head_dim: 128,
         hidden: 1024,
-        window: 512,
+        window: Window::Same(512),
         score_shift: 7,
         ..tiny()
     };
@@ -376,7 +376,9 @@ fn wrong_missing_and_repeated_tensors_are_refused() {
     expect_invalid("lmac.known_answer", |model| {
         model.known_answer = model.known_answer.replace("[1]", "[256]");
     });
-    expect_invalid("lmac.architecture", |model| model.architecture.window = 0);
+    expect_invalid("lmac.architecture", |model| {
+        model.architecture.window = Window::Same(0);
+    });
     expect_invalid("beyond 28544 cannot be masked", |model| {
         model.architecture.score_shift = 3;
     });

@@ -20,9 +20,8 @@ pub(crate) struct Lane {
 impl Lane {
     /// Creates an empty context, or `None` if there is no memory for it.
     pub fn new(architecture: &Architecture) -> Option<Self> {
-        let slots = Ring::slots(architecture.window as usize, MAX_STEPS);
         let head_dim = architecture.head_dim as usize;
-        let rings = (0..architecture.layers).map(|_| Ring::new(slots, head_dim));
+        let rings = slots(architecture).map(|slots| Ring::new(slots, head_dim));
         Some(Self {
             hasher: ContextHasher::new(architecture),
             position: 0,
@@ -32,8 +31,7 @@ impl Lane {
 
     /// Bytes of the rings of one lane; the rest is a few hundred.
     pub fn ring_bytes(architecture: &Architecture) -> usize {
-        let slots = Ring::slots(architecture.window as usize, MAX_STEPS);
-        2 * slots * architecture.head_dim as usize * architecture.layers as usize
+        2 * slots(architecture).sum::<usize>() * architecture.head_dim as usize
     }
 
     /// Forgets everything; what the rings hold cannot be seen from position 0.
@@ -41,4 +39,10 @@ impl Lane {
         self.hasher.reset();
         self.position = 0;
     }
+}
+
+/// Of the ring of each layer.
+fn slots(architecture: &Architecture) -> impl Iterator<Item = usize> {
+    let layers = 0..architecture.layers as usize;
+    layers.map(|layer| Ring::slots(architecture.window(layer), MAX_STEPS))
 }

@@ -4,7 +4,7 @@
 //! kernels (`kernel`), its numbers of threads and every division of a text into calls
 //! (`schedule`): all arithmetic is exact, so nothing depends on its order.
 //!
-//! Memory: every lane takes `2 * layers * head_dim * (window + 63, rounded up to 16)` bytes, and
+//! Memory: every lane takes `2 * head_dim * (window + 63, rounded up to 16)` bytes for every layer, and
 //! every thread one tile, which is 32 rows of activations and room for a list of those that are not zero.
 
 mod attention;

@@ -73,7 +73,7 @@ impl Tile {
             hidden: vec![0; TILE_ROWS * hidden],
             active: (0..TILE_ROWS).map(|_| Active::new(hidden)).collect(),
             results: vec![0; TILE_ROWS * results],
-            scratch: Scratch::new(architecture.window as usize),
+            scratch: Scratch::new(architecture.longest_window()),
         }
     }
 
@@ -202,7 +202,7 @@ impl Tile {
             .chunks_exact(width)
             .zip(self.normed.chunks_exact_mut(width));
         for (row, (queries, outputs)) in self.rows.iter().zip(buffers) {
-            let span = Span::new(row.position, architecture.window as usize);
+            let span = Span::new(row.position, architecture.window(layer));
             let attention = Attention {
                 ring: &lanes[row.lane].rings[layer],
                 span: &span,

@@ -81,7 +81,7 @@ impl<'a, F: Fn(&str) -> Result<&'a [u8]>> Source<F> {
         let name = |part: &str| format!("layers.{index}.{part}");
         Ok(Layer {
             qkv: self.matrix(&name("qkv"), Activation::SIGNED)?,
-            biases: self.biases(&name("bias"), architecture.window as usize)?,
+            biases: self.biases(&name("bias"), architecture.window(index as usize))?,
             out: self.matrix(&name("out"), Activation::SIGNED)?,
             up: self.matrix(&name("up"), Activation::SIGNED)?,
             down: self.column_matrix(&name("down"), Activation::UNSIGNED)?,

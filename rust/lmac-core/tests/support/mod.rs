@@ -5,7 +5,7 @@ pub mod reference;
 
 use std::collections::BTreeMap;
 
-use lmac_core::architecture::{Architecture, Context, ContextKind};
+use lmac_core::architecture::{Architecture, Context, ContextKind, Window};
 use prost::Message;
 use sha2::{Digest, Sha256};
 
@@ -124,7 +124,7 @@ pub fn tiny() -> Architecture {
         score_shift: 4,
         version: 1,
         width: 32,
-        window: 5,
+        window: Window::Same(5),
     }
 }
 
@@ -241,7 +241,7 @@ impl Builder {
                 width,
                 (5, 11),
             );
-            let shape = [i64::from(a.heads), i64::from(a.window)];
+            let shape = [i64::from(a.heads), a.window(i as usize) as i64];
             self.insert(&format!("layers.{i}.bias"), INT16, &shape, -200, 200);
             self.matrix(&format!("layers.{i}.out"), width, width, (3, 11));
             self.matrix(&format!("layers.{i}.up"), hidden, width, (5, 10));

@@ -89,7 +89,7 @@ impl<'a> Reference<'a> {
 
     /// The pairs `(p, e[head, p])` of every position that t attends to.
     fn weights(&self, layer: u32, head: usize, qkv: &[Vec<i64>], t: usize) -> Vec<(usize, i64)> {
-        let window = self.a.window as usize;
+        let window = self.a.window(layer as usize);
         let (width, head_dim) = (self.a.width as usize, self.a.head_dim as usize);
         let bias = &self.tensors[&format!("layers.{layer}.bias")[..]];
         let table = &self.tensors["exp2_table"];
