@@ -131,11 +131,7 @@ def tied_logits(transformer: model.ExactTransformer, symbols: Tensor) -> Tensor:
     weight = transformer.symbol_embedding[:-1] * (0.7 * transformer.architecture.width**0.5) ** -1
     tied = SimpleNamespace(weight=weight, units=transformer.logits.units)
     tied.integers = partial(model.Linear.integers, tied)
-    distance = model.chunk_distances(symbols.shape[1], transformer.architecture.windows[0], symbols.device)  # samples are whole chunks
-    x = transformer.embed(symbols)
-    for block in transformer.blocks:
-        x = block(x, distance)
-    return model.saturate(model.Linear.forward(tied, model.norm(x)), -32768, 32767)
+    return model.saturate(model.Linear.forward(tied, model.norm(transformer.residual(symbols))), -32768, 32767)
 
 
 def embed_two_rows(transformer: model.ExactTransformer, symbols: Tensor) -> Tensor:
@@ -238,7 +234,7 @@ def patched(patches: dict[str, Any]) -> Iterator[None]:
 
 
 def multiply_adds(module: model.ExactTransformer) -> int:
-    """Dense multiply-adds a byte, attention over a full window included."""
+    """Dense multiply-adds a byte, attention over full windows included."""
     a = module.architecture
     attention = 2 * a.width * sum(a.windows)
     return attention + sum(part.weight.numel() for part in module.modules() if isinstance(part, model.Linear))

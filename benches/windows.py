@@ -14,14 +14,15 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import torch
 from lmac import _core
-from lmac.lab.data import pieces, read_source, shifted
+from lmac.lab.architecture import parse_window
+from lmac.lab.data import pieces, read_source
 from lmac.lab.export import model_file
 from lmac.lab.mean import network_of
-from lmac.lab.model import ExactTransformer, bits_per_symbol
+from lmac.lab.model import ExactTransformer
 from lmac.lab.resize import resized
+from lmac.lab.train import executor_bits
 from torch import Tensor
 
 LONGEST = 512
@@ -30,22 +31,15 @@ PIECES, PIECE_BYTES = 48, 2048
 LANES = 8
 
 
-def bits(network: ExactTransformer, targets: Tensor, window: tuple[int, ...]) -> float:
-    """Per byte, over pieces (count, bytes), with other windows."""
-    network = resized(network, window=window)
+def bits(network: ExactTransformer, targets: Tensor) -> float:
+    """Per byte, over pieces (count, bytes)."""
     executor = _core.Executor(_core.Model(model_file(network.tensors(), network.architecture)))
-    total = 0.0
-    for batch in torch.split(targets, LANES):
-        executor.start(len(batch))
-        logits = np.array(executor.advance(shifted(batch, executor.alphabet_size).numpy()), np.float32)
-        total += float(bits_per_symbol(torch.from_numpy(logits), batch)) * len(batch)
-    return total / len(targets)
+    return sum(executor_bits(executor, batch) * len(batch) for batch in torch.split(targets, LANES)) / len(targets)
 
 
 def text_pieces(paths: Sequence[Path]) -> Tensor:
     """int64 (``PIECES``, ``PIECE_BYTES``), at equal distances; of less text, as many as there are."""
-    whole = [pieces(read_source(path), PIECE_BYTES, False) for path in paths]
-    every = torch.cat(whole)
+    every = torch.cat([pieces(read_source(path), PIECE_BYTES, False) for path in paths])
     every = every[(every >= 0).all(1)]
     if not len(every):
         raise SystemExit(f"there is no text of {PIECE_BYTES} bytes")
@@ -57,24 +51,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("texts", nargs="+", type=Path, metavar="TEXT")
-    parser.add_argument("--window", action="append", default=[], metavar="N[,N...]")
+    parser.add_argument("--window", action="append", default=[], type=parse_window, metavar="N[,N...]")
     arguments = parser.parse_args()
     network = network_of(arguments.model)
     layers = network.architecture.layers
-    assignments = [tuple(map(int, text.split(","))) for text in arguments.window]
-    assignments = [each * layers if len(each) == 1 else each for each in assignments]
+    assigned = [resized(network, window=window) for window in arguments.window]
     targets = text_pieces(arguments.texts)
-    longest = bits(network, targets, (LONGEST,) * layers)
+    longest = bits(resized(network, window=LONGEST), targets)
+
+    def more(other: ExactTransformer) -> str:
+        return f"{1000 * (bits(other, targets) - longest):.1f} |"
 
     print(f"{len(targets)} pieces; {longest:.4f} bits per byte with windows of {LONGEST}; thousandths more with one of\n")
     print("| layer |", *(f"{window} |" for window in WINDOWS), "\n|" + "---|" * (1 + len(WINDOWS)))
     for layer in range(layers):
         one = [tuple(window if i == layer else LONGEST for i in range(layers)) for window in WINDOWS]
-        print(f"| {layer + 1} |", *(f"{1000 * (bits(network, targets, each) - longest):.1f} |" for each in one), flush=True)
-    if assignments:
+        print(f"| {layer + 1} |", *(more(resized(network, window=each)) for each in one), flush=True)
+    if assigned:
         print("\n| windows | sum | thousandths more |\n|---|---|---|")
-    for each in assignments:
-        print(f"| {', '.join(map(str, each))} | {sum(each)} | {1000 * (bits(network, targets, each) - longest):.1f} |", flush=True)
+    for other in assigned:
+        windows = other.architecture.windows
+        print(f"| {', '.join(map(str, windows))} | {sum(windows)} |", more(other), flush=True)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,12 @@ class Context:
         return cls(kinds[text[0]], int(text[1:]))
 
 
+def parse_window(text: str) -> int | tuple[int, ...]:
+    """Reads the form used on the command line: ``128`` for all layers, ``128,512`` for each."""
+    first, *others = map(int, text.split(","))
+    return (first, *others) if others else first
+
+
 def _default_contexts() -> tuple[Context, ...]:
     return tuple(Context.parse(text) for text in "n2 n3 n4 n5 n6 n8 w1 w2".split())
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from lmac import LmacError
 
 from ..model import model_names
-from .architecture import SIZES, Context
+from .architecture import SIZES, Context, parse_window
 from .eval_command import picture_path, run_eval
 from .settings import DEFAULT_MINUTES, PASSES
 
@@ -91,15 +91,9 @@ def _add_shape(group: argparse._ArgumentGroup) -> None:
     for name in ("width", "layers", "heads", "head_dim", "hidden", "context_rows_log2", "context_dim"):
         group.add_argument("--" + name.replace("_", "-"), type=int, default=argparse.SUPPRESS, metavar="N")
     windows = "positions that a position attends to; comma-separated numbers: in each layer"
-    group.add_argument("--window", type=_window, default=argparse.SUPPRESS, metavar="N[,N...]", help=windows)
+    group.add_argument("--window", type=parse_window, default=argparse.SUPPRESS, metavar="N[,N...]", help=windows)
     contexts = "n2: bigrams, w1: words, ... (default: n2 n3 n4 n5 n6 n8 w1 w2)"
     group.add_argument("--contexts", nargs="*", type=Context.parse, default=argparse.SUPPRESS, metavar="C", help=contexts)
-
-
-def _window(text: str) -> int | tuple[int, ...]:
-    """One window for all layers, or one for each."""
-    first, *others = map(int, text.split(","))
-    return (first, *others) if others else first
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -115,7 +109,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", type=Path, required=True, metavar="OUT", help="the .onnx file to write; of a folder, the folder to write")
     add("--weights", nargs="+", type=float, metavar="SHARE", help="how much each of several counts (default: one as much as the other)")
     windows = "let a model attend to more or fewer positions than it was trained with; comma-separated numbers: in each layer; not for folders"
-    add("--window", type=_window, metavar="N[,N...]", help=windows)
+    add("--window", type=parse_window, metavar="N[,N...]", help=windows)
     group = parser.add_argument_group("for a folder")
     group.add_argument("--context-length", type=int, metavar="N", help="tokens that the model sees at most (default: as the model, at most 1024)")
     group.add_argument("--concat", action="store_true", help="growing caches, as Hugging Face's exports have them: any context length, but slow")

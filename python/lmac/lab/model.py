@@ -264,13 +264,17 @@ class ExactTransformer(nn.Module):
         Returns:
             float32 ``(batch, steps, alphabet_size)`` holding integers, in 1/16 bit.
         """
+        return saturate(self.logits(norm(self.residual(symbols))), -32768, 32767)
+
+    def residual(self, symbols: Tensor) -> Tensor:
+        """Residual stream (batch, steps, width) after the last layer."""
         steps = symbols.shape[1]
         windows = self.architecture.windows
         distances = {window: chunk_distances(steps, window, symbols.device) for window in set(windows)}
         x = functional.pad(self.embed(symbols), (0, 0, 0, -steps % min(CHUNK, steps)))
         for block, window in zip(self.blocks, windows, strict=True):
             x = block(x, distances[window])
-        return saturate(self.logits(norm(x[:, :steps])), -32768, 32767)
+        return x[:, :steps]
 
     def embed(self, symbols: Tensor) -> Tensor:
         """Section 4: residual stream (batch, steps, width) before the first layer."""

@@ -207,7 +207,7 @@ def validation_bits(model: ExactTransformer | Executor, sources: Sequence[Source
         device: Of the network.
         whole_documents: Whether a piece is the beginning of a document, or the text is cut every 1,024 bytes.
     """
-    measure = partial(_executor_bits, model) if isinstance(model, Executor) else partial(_network_bits, model, device)
+    measure = partial(executor_bits, model) if isinstance(model, Executor) else partial(_network_bits, model, device)
     total, count = 0.0, 0
     for source in sources:
         texts = pieces(source, VALIDATION_STEPS, whole_documents)
@@ -228,7 +228,8 @@ def _network_bits(model: ExactTransformer, device: torch.device, targets: Tensor
         return float(model.loss(shifted(targets, model.architecture.alphabet_size), targets))
 
 
-def _executor_bits(executor: Executor, targets: Tensor) -> float:
+def executor_bits(executor: Executor, targets: Tensor) -> float:
+    """Mean surprisal of ``targets`` (batch, steps), each row a context of its own, in bits per symbol."""
     executor.start(len(targets))
     logits = np.array(executor.advance(shifted(targets, executor.alphabet_size).numpy()), np.float32)
     return float(bits_per_symbol(torch.from_numpy(logits), targets))
