@@ -312,7 +312,7 @@ class Registry:
         return folder
 
     def files(self, package: str) -> Iterator[tuple[str, bytes]]:
-        """The paths and contents of the files of a package that are short enough."""
+        """The paths and contents of the files of a package that are worth reading."""
         folder = self.fetch(package)
         for path in sorted(folder.iterdir()) if folder else []:
             if path.suffix == ".deb":
@@ -321,7 +321,7 @@ class Registry:
                     yield from members(archive)
             elif path.suffix == ".whl":
                 with zipfile.ZipFile(path) as archive:
-                    entries = (entry for entry in archive.infolist() if entry.file_size in LENGTHS or entry.filename.endswith(TABLE))
+                    entries = (entry for entry in archive.infolist() if is_readable(entry.filename, entry.file_size))
                     yield from ((f"/{entry.filename}", archive.read(entry)) for entry in entries)
             elif ".tar." in path.name and ".debian." not in path.name and path.suffix != ".asc":
                 with tarfile.open(path) as archive:
@@ -337,10 +337,15 @@ def pip_download(requirement: str, folder: Path) -> bool:
     return subprocess.run(command, cwd=folder, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
+def is_readable(path: str, size: int) -> bool:
+    """Whether a file is of a length that a document can have, or is a table, which is cut into documents."""
+    return size in LENGTHS or path.endswith(TABLE)
+
+
 def members(archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
-    """The paths and contents of an archive's files that are short enough."""
+    """The paths and contents of an archive's files that are worth reading."""
     for member in archive:
-        file = archive.extractfile(member) if member.isreg() and member.size in LENGTHS else None
+        file = archive.extractfile(member) if member.isreg() and is_readable(member.name, member.size) else None
         if file:
             yield f"/{member.name.removeprefix('./')}", file.read()
 
