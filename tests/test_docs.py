@@ -48,6 +48,13 @@ def test_links_between_documents_lead_somewhere() -> None:
             assert (document.parent / link).exists(), f"{document.name}: {link}"
 
 
+def test_every_row_of_a_table_has_the_cells_of_its_header() -> None:
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
+        for table in re.findall(r"(?:^\|.*\n)+", document.read_text(), re.MULTILINE):
+            header, *rows = (re.sub(r"`[^`]*`", "", row).replace("\\|", "").count("|") for row in table.splitlines())
+            assert rows == [header] * len(rows), f"{document.name}: {table[:60]}"
+
+
 def test_the_manual_page_names_every_option_of_the_help() -> None:
     page = (ROOT / "docs" / "lmac.1").read_text().replace("\\-", "-")
     options = [option for action in cli._parser()._actions for option in action.option_strings]
