@@ -22,9 +22,9 @@ import lmac
 import numpy as np
 import onnxruntime
 from lmac._core import OnnxSummary
-from lmac.language_model import LanguageModel
-from lmac.model_files import ModelFiles
-from lmac.providers import create_session
+from lmac.predictors.language_model import LanguageModel
+from lmac.predictors.model_files import ModelFiles
+from lmac.predictors.providers import create_session
 
 ROOT = Path(__file__).parent.parent
 LANES = (1, 16)

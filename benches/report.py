@@ -21,7 +21,7 @@ from statistics import median
 
 import lmac
 import numpy as np
-from lmac.onnx_executor import OnnxExecutor
+from lmac.predictors.onnx_executor import OnnxExecutor
 
 ROOT = Path(__file__).parent.parent
 MODEL = Path(lmac.__file__).parent / "models" / "default.onnx"

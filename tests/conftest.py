@@ -7,7 +7,7 @@ from pathlib import Path
 
 import lmac
 import pytest
-from lmac.model import DEFAULT_MODEL, SUFFIX
+from lmac.predictors.model import DEFAULT_MODEL, SUFFIX
 
 from tiny_model import TINY_MODEL, predictable_text
 

@@ -16,7 +16,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
-FILES = Path(__file__).parents[1] / "rust/lmac-core/src/adaptive"
+FILES = Path(__file__).parents[1] / "rust/lmac-core/src/coding/adaptive"
 
 CONTEXTS = 11
 INPUTS = 32

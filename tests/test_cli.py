@@ -12,7 +12,7 @@ from pathlib import Path
 
 import lmac
 import pytest
-from lmac import cli, files
+from lmac.command_line import cli, files
 
 from tiny_model import TINY_MODEL
 

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import lmac
 import pytest
-from lmac import operations
-from lmac.files import Source
-from lmac.operations import compress
-from lmac.progress import Progress
+from lmac.command_line import operations
+from lmac.command_line.files import Source
+from lmac.command_line.operations import compress
+from lmac.command_line.progress import Progress
 
 from tiny_model import TINY_MODEL
 
@@ -465,7 +465,7 @@ def test_twice_quiet_says_nothing() -> None:
 
 
 STAND_IN = """
-import sys, lmac, lmac.command, numpy as np
+import sys, lmac, lmac.command_line.command, numpy as np
 
 class Wrong:
     "Is certain of a byte that never comes, so that blocks are soon stored."
@@ -476,8 +476,8 @@ class Wrong:
         logits[..., 0] = 32767
         return logits
 
-lmac.command.Codec = lambda model, **options: lmac.Codec(Wrong(), **options)
-from lmac.cli import main
+lmac.command_line.command.Codec = lambda model, **options: lmac.Codec(Wrong(), **options)
+from lmac.command_line.cli import main
 code = main()
 (peak,) = (line for line in open("/proc/self/status") if line.startswith("VmHWM"))
 print(peak.split()[1], file=sys.stderr)

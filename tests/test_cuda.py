@@ -7,9 +7,9 @@ from pathlib import Path
 import lmac
 import numpy as np
 import pytest
-from lmac import providers
 from lmac._core import Executor, Model
-from lmac.onnx_executor import OnnxExecutor
+from lmac.predictors import providers
+from lmac.predictors.onnx_executor import OnnxExecutor
 
 from conftest import DEFAULT_MODEL_PATH, needs_default_model
 from tiny_model import TINY_MODEL

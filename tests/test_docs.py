@@ -7,12 +7,12 @@ import re
 from pathlib import Path
 
 import lmac
-import lmac.codec
-import lmac.lmac_file
-import lmac.predictor
-import lmac.stream
+import lmac.coding.codec
+import lmac.coding.lmac_file
+import lmac.coding.stream
+import lmac.predictors.predictor
 import pytest
-from lmac import cli
+from lmac.command_line import cli
 
 from conftest import needs_default_model
 
@@ -20,13 +20,13 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_the_example_of_a_predictor() -> None:
-    result = doctest.testmod(lmac.predictor)
+    result = doctest.testmod(lmac.predictors.predictor)
     assert result.failed == 0
     assert result.attempted > 0
 
 
 @needs_default_model
-@pytest.mark.parametrize("module", [lmac, lmac.codec, lmac.lmac_file, lmac.stream])
+@pytest.mark.parametrize("module", [lmac, lmac.coding.codec, lmac.coding.lmac_file, lmac.coding.stream])
 def test_the_examples_of_the_package(module: object) -> None:
     result = doctest.testmod(module)  # type: ignore[arg-type]
     assert result.failed == 0

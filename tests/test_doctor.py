@@ -9,13 +9,15 @@ from pathlib import Path
 
 import lmac
 import pytest
-from lmac import _core, cli, providers
-from lmac.model import read_model
+from lmac import _core
+from lmac.command_line import cli
+from lmac.predictors import providers
+from lmac.predictors.model import read_model
 
 import fake_machine
 from conftest import needs_default_model
 
-DOCTOR = "import sys; from lmac import doctor; sys.exit(doctor.main())"
+DOCTOR = "import sys; from lmac.command_line import doctor; sys.exit(doctor.main())"
 
 
 def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -105,7 +107,7 @@ metadata.version = version
 
 
 def test_a_package_without_its_model_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("lmac.model.DEFAULT_MODEL", "none")
+    monkeypatch.setattr("lmac.predictors.model.DEFAULT_MODEL", "none")
     assert cli.main(["doctor"]) == 1
     assert "this installation of lmac has no model of its own" in capsys.readouterr().out.partition("\nProblems\n")[2]
 
@@ -135,9 +137,9 @@ def test_a_reader_that_leaves_is_no_error_to_speak_of(tmp_path: Path) -> None:
 
 
 def test_compressing_does_not_load_the_doctor(tmp_path: Path) -> None:
-    code = "import sys, lmac.cli; print([m for m in sys.modules if m.startswith('lmac.')])"
+    code = "import sys, lmac.command_line.cli; print([m for m in sys.modules if m.startswith('lmac.')])"
     loaded = fake_machine.run(tmp_path, code).stdout
-    assert "lmac.cli" in loaded
+    assert "lmac.command_line.cli" in loaded
     assert not any(f"lmac.{name}'" in loaded for name in ("doctor", "providers", "fingerprint", "hub"))
 
 
@@ -146,7 +148,7 @@ def test_every_model_of_the_package_is_tested(monkeypatch: pytest.MonkeyPatch, c
     def damaged(name: str | None) -> bytes:
         return read_model(name)[: -1 if name == "fast" else None]
 
-    monkeypatch.setattr("lmac.doctor.read_model", damaged)
+    monkeypatch.setattr("lmac.command_line.doctor.read_model", damaged)
     assert cli.main(["doctor"]) == 1
     out = capsys.readouterr().out
     assert "native executor    failed: fast\n" in out

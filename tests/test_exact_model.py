@@ -17,7 +17,7 @@ from lmac import _core
 from lmac.lab import reference
 from lmac.lab.architecture import Architecture
 from lmac.lab.export import export
-from lmac.onnx_executor import OnnxExecutor
+from lmac.predictors.onnx_executor import OnnxExecutor
 from numpy.typing import NDArray
 from onnx import numpy_helper
 

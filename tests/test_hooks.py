@@ -23,19 +23,20 @@ pytestmark = needs_default_model
 @pytest.mark.parametrize("name", ["fsspec", "smart_open", "numcodecs"])
 def test_the_examples_of_the_hooks(name: str) -> None:
     pytest.importorskip(name)
-    result = doctest.testmod(importlib.import_module(f"lmac.{name}"))
+    result = doctest.testmod(importlib.import_module(f"lmac.hooks.{name}"))
     assert result.failed == 0
     assert result.attempted > 0
 
 
 def test_no_hook_is_imported_with_the_package() -> None:
-    code = "import sys, lmac.cli; print([name for name in ('numpy', 'onnxruntime', 'fsspec', 'smart_open', 'numcodecs', 'lmac.lab') if name in sys.modules])"
+    names = ("numpy", "onnxruntime", "fsspec", "smart_open", "numcodecs", "lmac.lab")
+    code = f"import sys, lmac.command_line.cli; print([name for name in {names} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"[]\n"
 
 
 def test_fsspec_reads_and_writes_anywhere(tmp_path: Path) -> None:
     fsspec = pytest.importorskip("fsspec")
-    importlib.import_module("lmac.fsspec").register()
+    importlib.import_module("lmac.hooks.fsspec").register()
     for url in (f"file://{tmp_path}/words.csv.lmac", "memory://words.csv.lmac"):
         with fsspec.open(url, "wt", compression="infer") as file:
             file.write(TEXT)
@@ -49,7 +50,7 @@ def test_fsspec_reads_and_writes_anywhere(tmp_path: Path) -> None:
 
 def test_smart_open_compresses_by_the_name(tmp_path: Path) -> None:
     smart_open = pytest.importorskip("smart_open")
-    importlib.import_module("lmac.smart_open").register()
+    importlib.import_module("lmac.hooks.smart_open").register()
     path = str(tmp_path / "words.csv.lmac")
     with smart_open.open(path, "wb") as file:
         file.write(TEXT.encode())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import lmac
 import pytest
-from lmac import hub
+from lmac.predictors import hub
 
 import fake_machine
 
@@ -54,7 +54,7 @@ def test_a_name_can_ask_for_a_revision(cache: Path) -> None:
 
 
 def test_the_cache_is_where_the_environment_says(cache: Path) -> None:
-    code = "import os, sys; os.environ['HF_HUB_CACHE'] = sys.argv[1]; from lmac import hub; print(hub.resolve('hf:owner/repo'))"
+    code = "import os, sys; os.environ['HF_HUB_CACHE'] = sys.argv[1]; from lmac.predictors import hub; print(hub.resolve('hf:owner/repo'))"
     assert fake_machine.run(cache, code, str(cache.parents[1])).stdout == f"{cache / NEWEST}\n"
 
 
@@ -87,6 +87,6 @@ def test_a_malformed_name_is_an_error(name: str) -> None:
 
 
 def test_without_the_package_the_error_says_what_to_install(tmp_path: Path) -> None:
-    done = fake_machine.run(tmp_path, "from lmac import hub; hub.resolve('hf:owner/repo')", blocked=("huggingface_hub",))
+    done = fake_machine.run(tmp_path, "from lmac.predictors import hub; hub.resolve('hf:owner/repo')", blocked=("huggingface_hub",))
     assert "LmacError: hf:owner/repo needs huggingface_hub" in done.stderr
     assert "pip install 'lmac[hf]'" in done.stderr

@@ -15,10 +15,11 @@ import onnx
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lmac import _core, language_model
+from lmac import _core
 from lmac.lab.export import model_file, read
-from lmac.model_files import ModelFiles
-from lmac.tokenization import Tokenizer
+from lmac.predictors import language_model
+from lmac.predictors.model_files import ModelFiles
+from lmac.predictors.tokenization import Tokenizer
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from conftest import EXPORTED

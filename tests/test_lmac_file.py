@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lmac.blocks import BlockWalk, _Index, _Place
+from lmac.coding.blocks import BlockWalk, _Index, _Place
 
 from order_zero import OrderZero
 

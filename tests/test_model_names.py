@@ -6,7 +6,7 @@ from pathlib import Path
 
 import lmac
 import pytest
-from lmac.model import model_names, read_model
+from lmac.predictors.model import model_names, read_model
 
 from conftest import needs_default_model
 from tiny_model import TINY_MODEL

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from lmac import fingerprint, providers
+from lmac.predictors import fingerprint, providers
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
@@ -21,8 +21,8 @@ needs_cuda_wheel = pytest.mark.skipif(providers.CUDA not in onnxruntime.get_avai
 
 WEIGHTS = np.random.default_rng(1).standard_normal((64, 300)).astype(np.float32)
 
-WHY_NOT = "from lmac import providers; print(providers.why_not_cuda())"
-IMPORT = "from lmac import providers; providers.import_runtime()"
+WHY_NOT = "from lmac.predictors import providers; print(providers.why_not_cuda())"
+IMPORT = "from lmac.predictors import providers; providers.import_runtime()"
 
 
 def float_model() -> onnx.ModelProto:
@@ -102,7 +102,7 @@ def test_without_cuda_any_device_is_the_cpu_and_nothing_is_printed(model: bytes,
 def test_two_distributions_of_onnx_runtime_are_reported_with_both_commands(tmp_path: Path) -> None:
     fake_machine.add_distribution(tmp_path, "onnxruntime", "1.32.0")
     fake_machine.add_distribution(tmp_path, "onnxruntime-gpu", "1.31.1")
-    done = fake_machine.run(tmp_path, "from lmac import providers; print(providers.installed_distributions()); print(providers.clash())")
+    done = fake_machine.run(tmp_path, "from lmac.predictors import providers; print(providers.installed_distributions()); print(providers.clash())")
     versions, clash = done.stdout.splitlines()
     assert "'onnxruntime': '1.32.0'" in versions
     assert "pip uninstall -y onnxruntime onnxruntime-gpu && pip install --force-reinstall --no-deps onnxruntime" in clash
@@ -156,7 +156,7 @@ def test_libraries_that_are_missing_beside_a_driver_are_named_and_nothing_else_i
         pytest.skip("CUDA's libraries are installed")
     assert "CUDA's libraries cannot be loaded (" in why.stdout
     assert "pip install 'lmac[cuda]'" in why.stdout
-    create = "import sys; from lmac import providers; print(providers.create_session('model.onnx', sys.argv[1], 1, exact=False).get_providers())"
+    create = "import sys; from lmac.predictors import providers; print(providers.create_session('model.onnx', sys.argv[1], 1, exact=False).get_providers())"
     assert "CUDA cannot be used: CUDA's libraries cannot be loaded" in fake_machine.run(tmp_path, create, "cuda").stderr
     on_any = fake_machine.run(tmp_path, create, "auto")
     assert (on_any.stdout, on_any.stderr) == ("['CPUExecutionProvider']\n", "")
@@ -174,7 +174,7 @@ def test_a_fingerprint_names_what_results_depend_on(model: bytes) -> None:
 
 def test_a_fingerprint_on_cuda_names_the_device(tmp_path: Path) -> None:
     fake_machine.add_driver(tmp_path, version=13010)
-    code = "from lmac import fingerprint, providers; print(fingerprint.driver_parts(providers.load_driver()))"
+    code = "from lmac.predictors import fingerprint, providers; print(fingerprint.driver_parts(providers.load_driver()))"
     expected = {"device": "NVIDIA H100 80GB HBM3", "capability": "9.0", "multiprocessors": "132", "driver": "13.1"}
     assert fake_machine.run(tmp_path, code).stdout == f"{expected}\n"
 

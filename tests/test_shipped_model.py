@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from lmac import _core
 from lmac.lab.architecture import Architecture
-from lmac.model import model_names, read_model
+from lmac.predictors.model import model_names, read_model
 from numpy.typing import NDArray
 
 ROOT = Path(__file__).parent.parent

@@ -9,7 +9,7 @@ import lmac
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lmac.tokenization import PIECE_LEN, Tokenizer, byte_vocabulary
+from lmac.predictors.tokenization import PIECE_LEN, Tokenizer, byte_vocabulary
 from tokenizers import Tokenizer as Library
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 

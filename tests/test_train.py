@@ -19,6 +19,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("matplotlib")
 
 from lmac import _core  # noqa: E402
+from lmac.command_line.progress import CLEAR_LINE  # noqa: E402
 from lmac.lab import cli  # noqa: E402
 from lmac.lab.architecture import SIZES, Architecture  # noqa: E402
 from lmac.lab.data import Source  # noqa: E402
@@ -30,7 +31,6 @@ from lmac.lab.resize import resized  # noqa: E402
 from lmac.lab.settings import Settings  # noqa: E402
 from lmac.lab.train import Progress, Training, validation_bits  # noqa: E402
 from lmac.lab.train_command import worth_compiling  # noqa: E402
-from lmac.progress import CLEAR_LINE  # noqa: E402
 
 from conftest import needs_default_model  # noqa: E402
 from tiny_model import TINY_MODEL  # noqa: E402

@@ -27,10 +27,10 @@ from ._core import (
     __version__,
     inspect,
 )
-from .codec import Codec, compress, decompress
-from .lmac_file import LmacFile, open
-from .predictor import Predictor
-from .stream import FrameHeader, LmacCompressor, LmacDecompressor, get_frame_info, get_frame_size
+from .coding.codec import Codec, compress, decompress
+from .coding.lmac_file import LmacFile, open
+from .coding.stream import FrameHeader, LmacCompressor, LmacDecompressor, get_frame_info, get_frame_size
+from .predictors.predictor import Predictor
 
 __all__ = [
     "Codec",

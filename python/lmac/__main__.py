@@ -1,6 +1,6 @@
 """``python -m lmac`` is the command ``lmac``."""
 
-from .cli import main
+from .command_line.cli import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

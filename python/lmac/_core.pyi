@@ -6,7 +6,7 @@ from typing import Any, Final, final
 from _typeshed import ReadableBuffer
 from numpy.typing import NDArray
 
-from .predictor import Predictor
+from .predictors.predictor import Predictor
 
 __all__ = [
     "MAX_HEADER_LEN",

@@ -1,4 +1,4 @@
-"""Exports Hugging Face checkpoints as folders that lmac.language_model runs: model.onnx, tokenizer.json, config.json.
+"""Exports Hugging Face checkpoints as folders that lmac.predictors.language_model runs: model.onnx, tokenizer.json, config.json.
 
 What the graph is, cached_decoder.py says. Here a checkpoint is read without network and without running its code, the graph is written and compared
 with the model that it was made of, and the folder appears at once or not at all. (export.py writes lmac's own exact models; these compute in floating point.)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lmac import LmacError
 
-from ..model import model_names
+from ..predictors.model import model_names
 from .architecture import SIZES, Context, parse_window
 from .eval_command import picture_path, run_eval
 from .settings import DEFAULT_MINUTES, PASSES

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lmac import Codec
 
-from ..model import model_size
+from ..predictors.model import model_size
 from . import compressors, evaluate, texts
 from .compressors import Compress
 from .evaluate import ADAPTIVE, STATIC

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from .._core import Model
-from ..model import read_model
+from ..predictors.model import read_model
 from . import reference
 from .architecture import Architecture
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..progress import CLEAR_LINE
+from ..command_line.progress import CLEAR_LINE
 
 if TYPE_CHECKING:
     from .train import Progress

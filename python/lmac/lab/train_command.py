@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ..model import DEFAULT_MODEL
+from ..predictors.model import DEFAULT_MODEL
 from .architecture import SIZES, Architecture
 from .data import Sampler, Source, hold_out, read_sources
 from .export import read

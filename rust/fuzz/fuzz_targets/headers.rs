@@ -4,8 +4,8 @@
 use libfuzzer_sys::fuzz_target;
 use lmac_core::codec::inspect;
 use lmac_core::error::Result;
-use lmac_core::frame::Cursor;
-use lmac_core::frame_reader::{FrameInfo, FrameReader, MAX_HEADER_LEN};
+use lmac_core::format::frame::Cursor;
+use lmac_core::format::frame_reader::{FrameInfo, FrameReader, MAX_HEADER_LEN};
 
 fn walk(data: &[u8]) -> Result<Vec<FrameInfo>> {
     let mut frames = Vec::new();

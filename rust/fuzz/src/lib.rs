@@ -4,11 +4,11 @@ use std::sync::{Arc, LazyLock};
 
 use lmac_core::codec::{Settings, compress, decompress};
 use lmac_core::error::{Error, Result};
-use lmac_core::frame::Mode;
-use lmac_core::model_id::ModelId;
+use lmac_core::format::frame::Mode;
+use lmac_core::models::model_id::ModelId;
 use lmac_core::predictor::Predictor;
 use lmac_core::stream::Decompressor;
-use lmac_core::vocabulary::Vocabulary;
+use lmac_core::coding::vocabulary::Vocabulary;
 
 /// The longest content that a target restores, in bytes: more takes time and finds nothing new.
 pub const LIMIT: u64 = 1 << 12;

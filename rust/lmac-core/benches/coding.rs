@@ -10,10 +10,10 @@ use constriction::stream::model::ContiguousCategoricalEntropyModel;
 use constriction::stream::queue::{DefaultRangeDecoder, DefaultRangeEncoder};
 use constriction::stream::{Decode, Encode};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use lmac_core::adaptive::Mixture;
-use lmac_core::frequency::FrequencyTable;
-use lmac_core::lanes::Lanes;
-use lmac_core::range_coder::{RangeDecoder, RangeEncoder, Slot, TOTAL_BITS};
+use lmac_core::coding::adaptive::Mixture;
+use lmac_core::coding::frequency::FrequencyTable;
+use lmac_core::coding::range_coder::{RangeDecoder, RangeEncoder, Slot, TOTAL_BITS};
+use lmac_core::format::lanes::Lanes;
 
 const ALPHABET_SIZE: usize = 256;
 const SYMBOLS: usize = 4096;

@@ -12,9 +12,9 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use lmac_core::architecture::{Architecture, Context, ContextKind, Window};
-use lmac_core::executor::Executor;
-use lmac_core::model::Model;
+use lmac_core::models::architecture::{Architecture, Context, ContextKind, Window};
+use lmac_core::models::executor::Executor;
+use lmac_core::models::model::Model;
 use lmac_core::predictor::Predictor;
 
 use support::{Random, TestModel, Values, tiny};

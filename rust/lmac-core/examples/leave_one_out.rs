@@ -11,7 +11,7 @@ mod support;
 use std::error::Error;
 use std::path::PathBuf;
 
-use lmac_core::adaptive::Mixture;
+use lmac_core::coding::adaptive::Mixture;
 use support::{Document, open_model};
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -1,4 +1,4 @@
-//! Makes the trees of the symbols: `src/adaptive/tree.bin`.
+//! Makes the trees of the symbols: `src/coding/adaptive/tree.bin`.
 //!
 //!     cargo run --release --example make_tree -- OUTPUT FOLDER
 //!

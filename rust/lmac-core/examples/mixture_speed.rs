@@ -9,9 +9,9 @@
 use std::error::Error;
 use std::time::Instant;
 
-use lmac_core::adaptive::Mixture;
-use lmac_core::lanes::Lanes;
-use lmac_core::range_coder::{PayloadError, RangeDecoder, RangeEncoder};
+use lmac_core::coding::adaptive::Mixture;
+use lmac_core::coding::range_coder::{PayloadError, RangeDecoder, RangeEncoder};
+use lmac_core::format::lanes::Lanes;
 
 const RUNS: usize = 9;
 

@@ -1,4 +1,4 @@
-//! Learns where a mixture begins: `src/adaptive/initial.bin`.
+//! Learns where a mixture begins: `src/coding/adaptive/initial.bin`.
 //!
 //!     cargo run --release --example train_mixture -- MODEL.onnx OUTPUT FOLDER
 //!
@@ -12,7 +12,7 @@ mod support;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use lmac_core::adaptive::{Initial, Mixture};
+use lmac_core::coding::adaptive::{Initial, Mixture};
 use support::{Document, open_model};
 
 /// How much of each document is coded: beginnings are what the initial values are for.

@@ -7,12 +7,12 @@
 //!
 //! Format: docs/format.md.
 
-use crate::block::{self, Coded, Place};
+use crate::coding::block::{self, Coded, Place};
 use crate::error::{Error, Result};
-use crate::frame::{
+use crate::format::frame::{
     BlockHeader, Coding, Cursor, FrameHeader, MAX_BLOCK_LEN, Mode, Payload, abbreviate,
 };
-use crate::frame_reader::{Block, FrameInfo, FrameReader, PAYLOAD};
+use crate::format::frame_reader::{Block, FrameInfo, FrameReader, PAYLOAD};
 use crate::pool::Pool;
 use crate::predictor::Predictor;
 use crate::progress::{Progress, Report};

@@ -3,7 +3,7 @@
 //! The binding maps the variants onto the Python family (`FormatError`, `ModelMismatchError`,
 //! `CorruptedDataError`, `PredictorError`); every message says what was wrong and what to do.
 
-use crate::model_id::ModelId;
+use crate::models::model_id::ModelId;
 
 /// Everything that can go wrong between bytes and bytes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,14 +1,13 @@
 //! Lossless compression by language models, exact ones above all.
 //!
-//! From the outside in: [`codec`] makes frames of blocks (headers in [`frame`]), [`stream`] a piece
-//! at a time, [`records`] of many records at once; [`frame_reader`] finds the blocks of a frame,
-//! [`block`] codes a block's symbols in [`lanes`], bytes or the tokens of a [`vocabulary`];
-//! [`frequency`] makes slots of a [`predictor`]'s logits, [`adaptive`] makes bits and better
-//! probabilities of them, [`range_coder`] makes bytes. [`progress`] tells how far all that is.
+//! From the outside in: [`codec`] makes frames of blocks, [`stream`] a piece at a time, [`records`] of
+//! many records at once, on a pool of threads. The bytes of a frame are in [`format`], the symbols of a
+//! block in [`coding`]; what predicts them is a [`predictor`], for example an exact one of [`models`].
+//! [`progress`] tells how far all that is.
 //!
 //! ```
 //! use lmac_core::codec::{Settings, compress, decompress};
-//! use lmac_core::model_id::ModelId;
+//! use lmac_core::models::model_id::ModelId;
 //! use lmac_core::predictor::Predictor;
 //!
 //! /// Expects each byte to be the one before it, with a probability of about 94 %.
@@ -47,32 +46,15 @@
 //! # Ok::<(), lmac_core::error::Error>(())
 //! ```
 
-pub mod adaptive;
-pub mod architecture;
-mod batch;
-pub mod block;
-mod bytes;
 pub mod codec;
-pub mod context;
+pub mod coding;
 pub mod error;
-pub mod executor;
-mod fingerprint;
-pub mod frame;
-pub mod frame_reader;
-pub mod frequency;
-pub mod lanes;
+pub mod format;
 pub mod logits;
 mod memory;
-pub mod model;
-pub mod model_id;
-mod onnx;
-pub mod onnx_summary;
+pub mod models;
 mod pool;
 pub mod predictor;
 pub mod progress;
-pub mod range_coder;
 pub mod records;
-mod scorer;
 pub mod stream;
-mod tokens;
-pub mod vocabulary;

@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 
+use crate::coding::vocabulary::Vocabulary;
 use crate::error::{Error, Result};
-use crate::model_id::ModelId;
-use crate::vocabulary::Vocabulary;
+use crate::models::model_id::ModelId;
 
 /// Logits are integers in units of 1/16 bit: `2^(logit / 16)` is proportional to the probability.
 pub const LOGIT_FRACTION_BITS: u32 = 4;

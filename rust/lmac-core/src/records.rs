@@ -8,13 +8,13 @@
 //! In the form of a frame, blobs are those that `codec::compress` makes, byte for byte. The bare form leaves
 //! out all that can be agreed upon beforehand: docs/format.md, "The bare form".
 
-use crate::batch::{self, Block};
-use crate::block::{self, Coded, Place, SHORT, check_alphabet};
 use crate::codec::{self, Room, Settings};
+use crate::coding::batch::{self, Block};
+use crate::coding::block::{self, Coded, Place, SHORT, check_alphabet};
 use crate::error::{Error, Result};
-use crate::frame::{Cursor, FrameHeader, MAX_BLOCK_LEN, MODEL_ID_LEN, Mode, write_varint};
-use crate::frame_reader::FrameReader;
-use crate::lanes::Lanes;
+use crate::format::frame::{Cursor, FrameHeader, MAX_BLOCK_LEN, MODEL_ID_LEN, Mode, write_varint};
+use crate::format::frame_reader::FrameReader;
+use crate::format::lanes::Lanes;
 use crate::pool::Pool;
 use crate::predictor::Predictor;
 use crate::progress::{Progress, Report};

@@ -13,8 +13,8 @@ use std::iter;
 
 use crate::codec::{Settings, blocks_at_once, compress_blocks};
 use crate::error::{Error, Result};
-use crate::frame::{BlockHeader, Cursor, FrameHeader};
-use crate::frame_reader::{Block, FrameReader};
+use crate::format::frame::{BlockHeader, Cursor, FrameHeader};
+use crate::format::frame_reader::{Block, FrameReader};
 use crate::predictor::Predictor;
 use crate::progress::{Progress, Report};
 

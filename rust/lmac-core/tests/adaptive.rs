@@ -6,17 +6,17 @@ mod contents;
 mod predictors;
 
 use contents::{noise, text};
-use lmac_core::adaptive::{Initial, Mixture};
-use lmac_core::block;
 use lmac_core::codec::{Settings, compress, decompress, inspect};
+use lmac_core::coding::adaptive::{Initial, Mixture};
+use lmac_core::coding::block;
+use lmac_core::coding::frequency::FrequencyTable;
+use lmac_core::coding::range_coder::{PayloadError, RangeDecoder, RangeEncoder};
 use lmac_core::error::{Error, Result};
-use lmac_core::frame::{Coding, FrameHeader, Mode};
-use lmac_core::frame_reader::FrameInfo;
-use lmac_core::frequency::FrequencyTable;
-use lmac_core::lanes::Lanes;
-use lmac_core::model_id::ModelId;
+use lmac_core::format::frame::{Coding, FrameHeader, Mode};
+use lmac_core::format::frame_reader::FrameInfo;
+use lmac_core::format::lanes::Lanes;
+use lmac_core::models::model_id::ModelId;
 use lmac_core::predictor::Predictor;
-use lmac_core::range_coder::{PayloadError, RangeDecoder, RangeEncoder};
 use predictors::{Doubling, Fixed, Rule};
 use proptest::prelude::*;
 
@@ -247,7 +247,7 @@ fn every_damaged_bit_gives_an_error_or_the_right_bytes() {
 #[test]
 fn the_file_of_initial_values_is_used_up_exactly() {
     let both = [true, false].map(|has_network| Initial::of_format(has_network).clone());
-    let file = include_bytes!("../src/adaptive/initial.bin");
+    let file = include_bytes!("../src/coding/adaptive/initial.bin");
     assert_eq!(Initial::to_bytes(&both), file);
 }
 

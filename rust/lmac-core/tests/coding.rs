@@ -1,9 +1,9 @@
 //! The range coder and the frequency table: exact examples, then properties, each against a slow
 //! oracle that shares no code with them.
 
-use lmac_core::executor::InstructionSet;
-use lmac_core::frequency::FrequencyTable;
-use lmac_core::range_coder::{PayloadError, RangeDecoder, RangeEncoder, Slot, TOTAL};
+use lmac_core::coding::frequency::FrequencyTable;
+use lmac_core::coding::range_coder::{PayloadError, RangeDecoder, RangeEncoder, Slot, TOTAL};
+use lmac_core::models::executor::InstructionSet;
 use num_bigint::BigUint;
 use proptest::prelude::*;
 

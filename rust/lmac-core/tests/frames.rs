@@ -6,11 +6,11 @@ mod contents;
 mod predictors;
 
 use contents::{noise, text};
-use lmac_core::block::{self, Coded};
 use lmac_core::codec::{STATIC_BLOCK_LEN, Settings, compress, decompress, inspect};
+use lmac_core::coding::block::{self, Coded};
 use lmac_core::error::Error;
-use lmac_core::frame::{BlockHeader, Coding, FrameHeader, Mode, Payload, STATIC_LANE_LEN};
-use lmac_core::lanes::MAX_LANES;
+use lmac_core::format::frame::{BlockHeader, Coding, FrameHeader, Mode, Payload, STATIC_LANE_LEN};
+use lmac_core::format::lanes::MAX_LANES;
 use lmac_core::predictor::Predictor;
 use predictors::{Doubling, Fixed, Rule};
 
@@ -550,7 +550,7 @@ impl<P: Predictor> Predictor for OneStep<P> {
         self.0.alphabet_size()
     }
 
-    fn model_id(&self) -> lmac_core::model_id::ModelId {
+    fn model_id(&self) -> lmac_core::models::model_id::ModelId {
         self.0.model_id()
     }
 

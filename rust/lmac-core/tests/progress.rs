@@ -10,7 +10,7 @@ mod words;
 use contents::noise;
 use lmac_core::codec::{Settings, compress, decompress, inspect};
 use lmac_core::error::{Error, Result};
-use lmac_core::frame::Mode;
+use lmac_core::format::frame::Mode;
 use lmac_core::predictor::Predictor;
 use lmac_core::progress::{Progress, Report};
 use lmac_core::records::{Form, compress_many, decompress_many};

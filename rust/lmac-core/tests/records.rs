@@ -7,7 +7,7 @@ mod predictors;
 use contents::{noise, text};
 use lmac_core::codec::{Settings, compress, decompress};
 use lmac_core::error::{Error, Result};
-use lmac_core::frame::Mode;
+use lmac_core::format::frame::Mode;
 use lmac_core::records::{Form, compress_many, decompress_many};
 use predictors::{Doubling, Fixed};
 use proptest::prelude::*;

@@ -4,7 +4,7 @@ mod words;
 
 use lmac_core::codec::{Settings, compress, decompress, inspect};
 use lmac_core::error::Error;
-use lmac_core::frame::Mode;
+use lmac_core::format::frame::Mode;
 use lmac_core::records::{Form, compress_many, decompress_many};
 use proptest::prelude::*;
 use words::Words;

@@ -6,12 +6,12 @@
 
 use std::sync::Arc;
 
+use lmac_core::coding::vocabulary;
 use lmac_core::error::{Error, Result};
-use lmac_core::frame::check_fingerprint;
+use lmac_core::format::frame::check_fingerprint;
 use lmac_core::logits::quantize;
-use lmac_core::model_id::ModelId;
+use lmac_core::models::model_id::ModelId;
 use lmac_core::predictor::Predictor;
-use lmac_core::vocabulary;
 use pyo3::buffer::PyBuffer;
 use pyo3::intern;
 use pyo3::prelude::*;

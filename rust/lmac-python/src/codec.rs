@@ -2,8 +2,8 @@
 
 use lmac_core::codec;
 use lmac_core::error::Result;
-use lmac_core::frame::Mode;
-use lmac_core::frame_reader;
+use lmac_core::format::frame::Mode;
+use lmac_core::format::frame_reader;
 use lmac_core::predictor::Predictor;
 use lmac_core::progress::Progress;
 use lmac_core::records::{self, Form};

@@ -50,7 +50,7 @@ mod _core {
     use crate::watch::Report;
 
     #[pymodule_export]
-    const MAX_HEADER_LEN: usize = lmac_core::frame_reader::MAX_HEADER_LEN;
+    const MAX_HEADER_LEN: usize = lmac_core::format::frame_reader::MAX_HEADER_LEN;
 
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "the name Python gives to versions")]

@@ -3,10 +3,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
 use lmac_core::error::{Error, Result};
-use lmac_core::model_id::ModelId;
-use lmac_core::onnx_summary::Summary;
+use lmac_core::models::model_id::ModelId;
+use lmac_core::models::onnx_summary::Summary;
+use lmac_core::models::{context, executor, model};
 use lmac_core::predictor::Predictor;
-use lmac_core::{context, executor, model};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;

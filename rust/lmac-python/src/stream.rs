@@ -2,9 +2,10 @@
 //!
 //! The predictor is an argument of every call, as in the core.
 
-use lmac_core::frame::Cursor;
+use lmac_core::format::frame::Cursor;
+use lmac_core::format::frame_reader;
 use lmac_core::stream::Flush;
-use lmac_core::{codec, frame_reader, stream};
+use lmac_core::{codec, stream};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;

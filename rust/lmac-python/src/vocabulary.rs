@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lmac_core::vocabulary;
+use lmac_core::coding::vocabulary;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 

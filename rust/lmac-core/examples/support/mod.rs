@@ -3,14 +3,14 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use lmac_core::adaptive::Mixture;
+use lmac_core::coding::adaptive::Mixture;
+use lmac_core::coding::frequency::FrequencyTable;
+use lmac_core::coding::range_coder::RangeEncoder;
 use lmac_core::error::Result;
-use lmac_core::executor::Executor;
-use lmac_core::frequency::FrequencyTable;
-use lmac_core::lanes::Lanes;
-use lmac_core::model::Model;
+use lmac_core::format::lanes::Lanes;
+use lmac_core::models::executor::Executor;
+use lmac_core::models::model::Model;
 use lmac_core::predictor::Predictor;
-use lmac_core::range_coder::RangeEncoder;
 
 const ALPHABET_SIZE: usize = 256;
 

@@ -1,7 +1,7 @@
 //! Cheap deterministic predictors, so that the format can be tested without a model.
 
 use lmac_core::error::Result;
-use lmac_core::model_id::ModelId;
+use lmac_core::models::model_id::ModelId;
 use lmac_core::predictor::Predictor;
 
 const ALPHABET_SIZE: usize = 256;

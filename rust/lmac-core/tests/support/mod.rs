@@ -5,7 +5,7 @@ pub mod reference;
 
 use std::collections::BTreeMap;
 
-use lmac_core::architecture::{Architecture, Context, ContextKind, Window};
+use lmac_core::models::architecture::{Architecture, Context, ContextKind, Window};
 use prost::Message;
 use sha2::{Digest, Sha256};
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use lmac_core::architecture::{Architecture, ContextKind};
+use lmac_core::models::architecture::{Architecture, ContextKind};
 
 use super::{INT8, TestModel, TestTensor, UINT8};
 

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
+use lmac_core::coding::vocabulary::Vocabulary;
 use lmac_core::error::Result;
-use lmac_core::model_id::ModelId;
+use lmac_core::models::model_id::ModelId;
 use lmac_core::predictor::Predictor;
-use lmac_core::vocabulary::Vocabulary;
 
 /// A few words, two of them alike, and some of their beginnings; the empty one never occurs.
 const TOKENS: [&str; 16] = [

@@ -1,0 +1,203 @@
+"""``Tokenizer``: any bytes to the tokens of a language model, whatever its tokenizer makes of them.
+
+A tokenizer (the ``tokenizers`` library's tokenizer.json) is made for text, and not every text comes back from it: it may
+normalize letters, drop what it does not know, and put a space in front. Here every token has a string of bytes, and only what
+those strings spell is a tokenization. Where the tokenizer's own does not, the piece is halved until the trouble is isolated,
+and the bytes of what is left are spelled one by one. So a bad byte costs a few bits, and the text around it nothing.
+
+What a byte has no token for is *escaped* by the codec: its number is ``alphabet_size + 1 + byte`` (docs/format.md, "Tokens").
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .._core import LmacError, Vocabulary
+
+#: Longer text is divided: some tokenizers take memory and time beyond measure for a text without spaces.
+PIECE_LEN = 1 << 14
+
+_INVALID = re.compile("([\udc80-\udcff]+)")  # what "surrogateescape" makes of bytes that are no UTF-8
+_BYTE_TOKEN = re.compile("<0x([0-9A-Fa-f]{2})>")
+
+
+class Tokenizer:
+    """A tokenizer.json, with the strings of its tokens.
+
+    Args:
+        data: The content of tokenizer.json.
+        alphabet_size: How many numbers the model predicts; a tokenizer may know more or fewer.
+
+    Raises:
+        LmacError: It is no tokenizer that the ``tokenizers`` library can read.
+    """
+
+    def __init__(self, data: bytes, alphabet_size: int) -> None:
+        #: Names the tokenizer by content.
+        self.content_id = hashlib.sha256(data).digest()
+        try:
+            spec = json.loads(data)
+            plain = _without_additions(spec)
+            self._tokenizer = _load(plain)
+            self._strings = _strings(spec, self._tokenizer, alphabet_size)
+            self.prefix = b"" if _rules(plain) == _rules(spec) else self._find_prefix(_load(spec))
+        except Exception as error:  # those of the library share no narrower ancestor
+            raise LmacError(f"the tokenizer.json cannot be read: {error}") from error
+        self.vocabulary = Vocabulary(self._strings[:alphabet_size], self.prefix)
+        self._number_of_byte = [alphabet_size + 1 + byte for byte in range(256)]
+        for number, string in enumerate(self._strings):
+            if len(string) == 1:
+                self._number_of_byte[string[0]] = number
+
+    def _find_prefix(self, original: Any) -> bytes:
+        """What the tokenizer puts before every text: a space, or nothing."""
+        as_it_is = self._spell(original.encode("a", add_special_tokens=False).ids)
+        return b" " if as_it_is == b" a" and self._spell(self._encode(["a"])[0]) == b"a" else b""
+
+    def tokenize(self, content: bytes) -> list[int]:
+        """The numbers of tokens that spell ``prefix + content``."""
+        text = (self.prefix + content).decode("utf-8", "surrogateescape")
+        parts = _INVALID.split(text)  # valid, invalid, valid, ...
+        pieces = [list(_pieces(part)) for part in parts[::2]]
+        encoded = iter(self._encode([piece for part in pieces for piece in part]))
+        numbers: list[int] = []
+        for index, part in enumerate(parts):
+            if index % 2:
+                numbers += self._spell_out(part)
+            else:
+                for piece, tokens in zip(pieces[index // 2], encoded, strict=False):
+                    numbers += self._repair(piece, tokens)
+        return numbers
+
+    def _encode(self, pieces: list[str]) -> list[list[int]]:
+        return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(pieces, add_special_tokens=False)]
+
+    def _spell(self, numbers: list[int]) -> bytes:
+        return b"".join(map(self._strings.__getitem__, numbers))
+
+    def _repair(self, piece: str, tokens: list[int]) -> list[int]:
+        """``tokens`` if they spell ``piece``; otherwise those of its halves."""
+        if self._spell(tokens) == piece.encode():
+            return tokens
+        if len(piece) == 1:
+            return self._spell_out(piece)
+        middle = len(piece) // 2
+        halves = [piece[:middle], piece[middle:]]
+        return [number for half, tokens in zip(halves, self._encode(halves), strict=True) for number in self._repair(half, tokens)]
+
+    def _spell_out(self, text: str) -> list[int]:
+        return [self._number_of_byte[byte] for byte in text.encode("utf-8", "surrogateescape")]
+
+
+def byte_vocabulary(alphabet_size: int) -> Vocabulary:
+    """The vocabulary of a model whose first symbols are bytes: of the bytes that it lacks, all are escaped."""
+    return Vocabulary([bytes([byte]) for byte in range(alphabet_size)])
+
+
+def _load(spec: dict[str, Any]) -> Any:
+    from tokenizers import Tokenizer as Library
+
+    tokenizer = Library.from_str(json.dumps(spec))
+    tokenizer.encode_special_tokens = True  # "<s>" in a content is text, not the beginning of one
+    return tokenizer
+
+
+def _without_additions(spec: dict[str, Any]) -> dict[str, Any]:
+    """The tokenizer without what it adds to a text: a first space, special tokens, an end."""
+    spec = spec | {"truncation": None, "padding": None, "post_processor": None}
+    changes = [step for step in _steps(spec.get("normalizer"), "normalizers") if step["type"] != "Prepend"]
+    divisions = [_without_space(step) for step in _steps(spec.get("pre_tokenizer"), "pretokenizers")]
+    spec["normalizer"] = {"type": "Sequence", "normalizers": changes} if changes else None
+    spec["pre_tokenizer"] = {"type": "Sequence", "pretokenizers": divisions} if divisions else None
+    return spec
+
+
+def _rules(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    """How a text is changed and divided before tokens are made of it."""
+    return [*_steps(spec.get("normalizer"), "normalizers"), *_steps(spec.get("pre_tokenizer"), "pretokenizers")]
+
+
+def _without_space(step: dict[str, Any]) -> dict[str, Any]:
+    changes: dict[str, Any] = {"add_prefix_space": False, "prepend_scheme": "never"}
+    return step | {name: value for name, value in changes.items() if name in step}
+
+
+def _steps(component: dict[str, Any] | None, sequence: str) -> list[dict[str, Any]]:
+    """The steps of a normalizer, pre-tokenizer or decoder, which may be a sequence."""
+    if component is None:
+        return []
+    if component["type"] != "Sequence":
+        return [component]
+    return [step for part in component[sequence] for step in _steps(part, sequence)]
+
+
+def _strings(spec: dict[str, Any], tokenizer: Any, alphabet_size: int) -> list[bytes]:
+    """By number: what a token spells; empty for those that never occur, or that the model does not predict."""
+    spell = _speller(spec)
+    numbers: dict[str, int] = tokenizer.get_vocab(with_added_tokens=True)
+    strings = [b""] * max(alphabet_size, *(number + 1 for number in numbers.values()))
+    for token, number in numbers.items():
+        if number < alphabet_size:
+            strings[number] = spell(token)
+    for added in spec.get("added_tokens", []):
+        if added["id"] < alphabet_size:
+            strings[added["id"]] = b"" if added["special"] else added["content"].encode()
+    return strings
+
+
+def _speller(spec: dict[str, Any]) -> Callable[[str], bytes]:
+    """What the tokenizer's decoder makes of a token in the middle of a text."""
+    steps = _steps(spec.get("decoder"), "decoders") or _steps(spec.get("pre_tokenizer"), "pretokenizers")
+    kinds = {step["type"] for step in steps}
+    has_byte_tokens = "ByteFallback" in kinds or spec["model"].get("byte_fallback", False)
+    byte_of = _byte_level() if "ByteLevel" in kinds else {}
+    replaced = dict(filter(None, map(_replacement, steps)))
+
+    def spell(token: str) -> bytes:
+        if byte_of and all(character in byte_of for character in token):
+            return bytes(byte_of[character] for character in token)
+        if has_byte_tokens and (found := _BYTE_TOKEN.fullmatch(token)):
+            return bytes([int(found[1], 16)])
+        for old, new in replaced.items():
+            token = token.replace(old, new)
+        return token.encode()
+
+    return spell
+
+
+def _replacement(step: dict[str, Any]) -> tuple[str, str] | None:
+    """What a step of a decoder replaces, and by what."""
+    match step:
+        case {"type": "Replace", "pattern": {"String": old}, "content": new}:
+            return old, new
+        case {"type": "Metaspace", "replacement": old}:
+            return old, " "
+        case {"type": "WordPiece", "prefix": old}:
+            return old, ""
+        case {"type": "BPEDecoder", "suffix": old}:
+            return old, " "
+    return None
+
+
+def _byte_level() -> dict[str, int]:
+    """The bytes that GPT-2's characters stand for: printable ones for themselves, the others from U+0100 on."""
+    printable = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {chr(256 + index): byte for index, byte in enumerate(others)}
+
+
+def _pieces(text: str) -> Iterator[str]:
+    """Divides text where a line or a word ends, if that is possible."""
+    start = 0
+    while len(text) - start > PIECE_LEN:
+        earliest, latest = start + PIECE_LEN // 2, start + PIECE_LEN
+        end = text.rfind("\n", earliest, latest) + 1 or text.rfind(" ", earliest, latest)
+        end = end if end > start else latest
+        yield text[start:end]
+        start = end
+    if start < len(text):
+        yield text[start:]

@@ -1,0 +1,281 @@
+//! A block: what becomes of its content, and what a payload is restored to.
+//!
+//! A block is coded with the network or, in adaptive mode, without it or by the mere frequency of
+//! symbols, whichever pays; what does not shrink is stored. Its content is divided into *lanes*, contiguous segments that a predictor
+//! advances in lock-step, one symbol each per step, so that a model always runs as a batch. All lanes share
+//! one range coder, which takes the symbols in the order (step, lane): a lane costs no header and
+//! no flush. The price is a fresh context at the beginning of each lane.
+//!
+//! Symbols are bytes (bytes.rs) or, if the predictor has a vocabulary, tokens (tokens.rs). Headers and
+//! checksums are the matter of frame.rs and codec.rs. Format: docs/format.md, "Blocks" and "Lanes".
+
+use crate::coding::bytes;
+use crate::coding::range_coder::{PayloadError, RangeDecoder};
+use crate::coding::tokens;
+use crate::error::{Error, Result};
+use crate::format::frame::{Coding, FrameHeader, Mode};
+use crate::format::lanes::Lanes;
+use crate::predictor::Predictor;
+use crate::progress::{Progress, Report};
+
+/// The symbols of the format are bytes.
+pub const ALPHABET_SIZE: usize = 256;
+
+/// Where a block lies in its frame, for error messages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Place {
+    /// Index of the block in its frame, from 0.
+    pub block: u64,
+    /// Offset of the block's first byte in the frame's content.
+    pub content_offset: u64,
+}
+
+impl Place {
+    /// The error that the block at this place is damaged.
+    #[must_use]
+    pub const fn corrupted(self, content_len: usize, reason: &'static str) -> Error {
+        Error::CorruptedBlock {
+            block: self.block,
+            content_offset: self.content_offset,
+            content_len: content_len as u64,
+            reason,
+        }
+    }
+}
+
+/// A coded payload: `Vec<u8>` when it is made, `&[u8]` when it is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coded<Bytes> {
+    /// The payload.
+    pub bytes: Bytes,
+    /// What predicts the symbols.
+    pub coding: Coding,
+}
+
+impl<Bytes> Coded<Bytes> {
+    pub(crate) const fn with_network(bytes: Bytes) -> Self {
+        let coding = Coding::Network;
+        Self { bytes, coding }
+    }
+}
+
+/// Codes the content of a block; `None` if the payload would not be shorter than the content.
+///
+/// In adaptive mode, the network is left out where it does not pay (`NETWORK_PAYS`).
+///
+/// `progress` is told how much of this block is done.
+///
+/// # Errors
+///
+/// `Predictor` if the predictor fails or its symbols are not bytes, `Interrupted` if `progress`
+/// asks to stop.
+pub fn encode(
+    content: &[u8],
+    frame: &FrameHeader,
+    predictor: &mut dyn Predictor,
+    progress: &mut Progress<'_>,
+) -> Result<Option<Coded<Vec<u8>>>> {
+    check_alphabet(predictor)?;
+    if content.is_empty() {
+        return Ok(None);
+    }
+    let coded = match frame.mode {
+        Mode::Static => {
+            let (lanes, limit) = (frame.lanes(content.len()), content.len());
+            let bytes =
+                encode_with_network(content, lanes, Mode::Static, limit, predictor, progress)?;
+            bytes.map(Coded::with_network)
+        }
+        Mode::Adaptive => encode_adaptive(content, frame, predictor, progress)?,
+    };
+    Ok(coded.filter(|coded| coded.bytes.len() < content.len()))
+}
+
+/// The network pays if it saves one byte in this many. It takes many times as long as all else,
+/// for the encoder and for every decoder.
+const NETWORK_PAYS: usize = 512;
+
+/// Without the network, what is coded this much shorter has not enough left for the network to pay.
+const REDUNDANT: usize = 128;
+
+/// Content up to this length is not worth the question: the network always codes it.
+pub(crate) const SHORT: usize = 1 << 12;
+
+/// How much of a block is coded twice to see whether the network pays, and in how many pieces.
+const TRIAL_LEN: usize = 1 << 14;
+const TRIAL_PIECES: usize = 4;
+const PIECE_LEN: usize = TRIAL_LEN / TRIAL_PIECES;
+
+/// The part of the progress, 1 in this many, that belongs to coding without the network.
+const PROGRESS_SHARE: u64 = 16;
+
+fn encode_adaptive(
+    content: &[u8],
+    frame: &FrameHeader,
+    predictor: &mut dyn Predictor,
+    progress: &mut Progress<'_>,
+) -> Result<Option<Coded<Vec<u8>>>> {
+    let lanes = frame.lanes(content.len());
+    if content.len() <= SHORT {
+        let bytes = encode_with_network(
+            content,
+            lanes,
+            Mode::Adaptive,
+            content.len(),
+            predictor,
+            progress,
+        )?;
+        return Ok(bytes.map(Coded::with_network));
+    }
+    let share = content.len() as u64 / PROGRESS_SHARE;
+    let mut first_progress =
+        |report: Report| progress(report.with_done(report.done / PROGRESS_SHARE));
+    let without = without_network(content, &mut first_progress)?;
+    let worth = without
+        .bytes
+        .len()
+        .saturating_sub(content.len() / NETWORK_PAYS);
+    let mut trial_progress = |report: Report| progress(report.with_done(share));
+    if without.bytes.len() <= content.len() / REDUNDANT
+        || !trial_pays(content, predictor, &mut trial_progress)?
+    {
+        return Ok(Some(without));
+    }
+    let mut second_progress = |report: Report| {
+        let rest = report.done - report.done / PROGRESS_SHARE;
+        progress(report.with_done(share + rest))
+    };
+    let with = encode_with_network(
+        content,
+        lanes,
+        Mode::Adaptive,
+        worth,
+        predictor,
+        &mut second_progress,
+    )?;
+    Ok(Some(match with {
+        Some(bytes) => Coded::with_network(bytes),
+        None => without,
+    }))
+}
+
+/// The mixture without the network, or the frequencies of the symbols, if they say no less.
+fn without_network(content: &[u8], progress: &mut Progress<'_>) -> Result<Coded<Vec<u8>>> {
+    let mixed = bytes::encode_without_network(content, progress)?;
+    let order_zero = bytes::encode_order_zero(content, &mut |_| true)?;
+    let (bytes, coding) = if order_zero.len() <= mixed.len() {
+        (order_zero, Coding::OrderZero)
+    } else {
+        (mixed, Coding::Mixture)
+    };
+    Ok(Coded { bytes, coding })
+}
+
+/// Whether the network may pay for the whole block, judged by a few pieces of it.
+fn trial_pays(
+    content: &[u8],
+    predictor: &mut dyn Predictor,
+    progress: &mut Progress<'_>,
+) -> Result<bool> {
+    if content.len() <= 8 * TRIAL_LEN {
+        return Ok(true);
+    }
+    let places = (0..TRIAL_PIECES).map(|piece| piece * (content.len() / TRIAL_PIECES));
+    let pieces: Vec<&[u8]> = places
+        .map(|place| &content[place..place + PIECE_LEN])
+        .collect();
+    let trial = pieces.concat();
+    let without_len = bytes::encode_without_network(&trial, &mut |_| true)?.len();
+    let worth = without_len.saturating_sub(TRIAL_LEN / NETWORK_PAYS);
+    let lanes = Lanes::single(TRIAL_LEN);
+    let with = encode_with_network(&trial, lanes, Mode::Adaptive, worth, predictor, progress)?;
+    Ok(with.is_some())
+}
+
+/// `None` if the payload would be longer than `limit`.
+pub(crate) fn encode_with_network(
+    content: &[u8],
+    lanes: Lanes,
+    mode: Mode,
+    limit: usize,
+    predictor: &mut dyn Predictor,
+    progress: &mut Progress<'_>,
+) -> Result<Option<Vec<u8>>> {
+    if let Some(vocabulary) = predictor.vocabulary() {
+        let vocabulary = &vocabulary;
+        return tokens::encode(content, lanes, mode, limit, vocabulary, predictor, progress);
+    }
+    bytes::encode(content, lanes, mode, limit, predictor, progress)
+}
+
+/// Codes the content of a block without the network; `None` if the mode has no such way, or if the
+/// payload would not be shorter than the content.
+pub(crate) fn encode_without_network(
+    content: &[u8],
+    mode: Mode,
+    progress: &mut Progress<'_>,
+) -> Result<Option<Coded<Vec<u8>>>> {
+    if mode == Mode::Static {
+        return Ok(None);
+    }
+    let coded = without_network(content, progress)?;
+    Ok(Some(coded).filter(|coded| coded.bytes.len() < content.len()))
+}
+
+/// Restores the content of a block from its payload.
+///
+/// `progress` is told how much of this block is done.
+///
+/// # Errors
+///
+/// `CorruptedBlock` if the payload does not hold exactly `content_len` symbols (other damage is
+/// for the checksum to find), `Predictor` if the predictor fails or its symbols are not bytes,
+/// `Interrupted` if `progress` asks to stop.
+pub fn decode(
+    coded: Coded<&[u8]>,
+    content_len: usize,
+    frame: &FrameHeader,
+    predictor: &mut dyn Predictor,
+    place: Place,
+    progress: &mut Progress<'_>,
+) -> Result<Vec<u8>> {
+    check_alphabet(predictor)?;
+    if content_len == 0 {
+        return Ok(Vec::new());
+    }
+    let corrupted = |error: PayloadError| place.corrupted(content_len, error.reason());
+    let mut decoder = RangeDecoder::new(coded.bytes);
+    let (lanes, mode) = (frame.lanes(content_len), frame.mode);
+    let content = match (coded.coding, predictor.vocabulary()) {
+        (Coding::OrderZero, _) => {
+            bytes::decode_order_zero(content_len, &mut decoder, progress, corrupted)?
+        }
+        (Coding::Mixture, _) => {
+            bytes::decode_without_network(content_len, &mut decoder, progress, corrupted)?
+        }
+        (Coding::Network, None) => {
+            bytes::decode(lanes, mode, &mut decoder, predictor, progress, corrupted)?
+        }
+        (Coding::Network, Some(vocabulary)) => {
+            let (decoder, vocabulary) = (&mut decoder, &vocabulary);
+            tokens::decode(
+                lanes, mode, decoder, vocabulary, predictor, progress, corrupted,
+            )?
+        }
+    };
+    decoder.finish().map_err(corrupted)?;
+    Ok(content)
+}
+
+pub(crate) fn check_alphabet(predictor: &dyn Predictor) -> Result<()> {
+    let (needed, actual) = match predictor.vocabulary() {
+        None => (ALPHABET_SIZE, predictor.alphabet_size()),
+        Some(vocabulary) => (predictor.alphabet_size(), vocabulary.alphabet_size()),
+    };
+    if needed == actual {
+        return Ok(());
+    }
+    Err(Error::Predictor(format!(
+        "the codec needs an alphabet of {needed} symbols, this predictor has {actual}"
+    )))
+}
