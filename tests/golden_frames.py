@@ -1,6 +1,6 @@
-"""Makes tests/golden/*.lmac. Run it again only when the format gets a new version (docs/format.md).
+"""Makes tests/golden/*.lmac. Run it again only when the format changes (docs/format.md).
 
-``CONTENTS`` says what the good ones hold; all but the last three are what ``Codec(predictor_of(name), ...)`` writes.
+``CONTENTS`` says what the good ones hold; all but the last four are what ``Codec(predictor_of(name), ...)`` writes.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from lmac import _core
 
 import reference
 from order_zero import OrderZero
+from splices import SPLICES, Parts, take_apart
 from tiny_model import GOLDEN, TINY_MODEL, predictable_text
 from word_counts import FINGERPRINT, WordCounts
 
@@ -34,6 +35,17 @@ TABLE = b"".join(b"%04d peppers, %03d pecks\n" % (number, number * number % 77) 
 WORDS = "Peter Piper Piper's a an and of peck picked pickled pepper peppers peppery th the then été".split()
 STORY = " ".join(random.Random(4).choices(WORDS, k=100)).encode() + b".\n\nAn apple, pickled peppers"
 ESCAPES = STORY + b' \xe9t\xe9 "Q\xff" \xc3 '
+
+#: One of each kind.
+GOLDEN_SPLICES = (
+    "neighbours swapped",
+    "repeated",
+    "dropped",
+    "one of another frame",
+    "tail of another frame",
+    "tail cut",
+    "end of another frame",
+)
 
 WRITTEN: dict[str, tuple[bytes, Settings]] = {
     "good-empty": (b"", {"adaptive": False}),
@@ -62,7 +74,8 @@ WRITTEN: dict[str, tuple[bytes, Settings]] = {
     "good-adaptive-tokens-without-network": (TABLE, {"lane_len": 50}),
 }
 CONTENTS = {name: content for name, (content, _) in WRITTEN.items()}
-CONTENTS |= {"good-concatenated": TEXT + NOISE, "good-unknown-size": TEXT + NOISE, "good-both-modes": TEXT + TEXT}
+CONTENTS |= {"good-concatenated": TEXT + NOISE, "good-both-modes": TEXT + TEXT}
+CONTENTS |= {"good-unknown-size": TEXT + NOISE, "good-adaptive-unknown-size": TEXT + NOISE}
 
 
 def predictor_of(name: str) -> OrderZero | WordCounts | _core.Executor:
@@ -85,21 +98,28 @@ def good_frames() -> dict[str, bytes]:
     frames = {name: write(name) for name in WRITTEN}
     frames["good-concatenated"] = frames["good-text"] + frames["good-stored"]
     frames["good-both-modes"] = frames["good-text"] + frames["good-adaptive-text"]
-    blocks = frames["good-blocks"]  # magic 2, descriptor 1, model id 3, content size 2, lane length 1
-    frames["good-unknown-size"] = blocks[:2] + bytes([blocks[2] & ~0b100]) + blocks[3:6] + blocks[8:]
+    frames["good-unknown-size"] = write_stream(TEXT + NOISE, adaptive=False)
+    frames["good-adaptive-unknown-size"] = write_stream(TEXT + NOISE, adaptive=True)
     return frames
 
 
+def write_stream(content: bytes, *, adaptive: bool) -> bytes:
+    """A frame that does not state its content size, in blocks of 100 bytes and lanes of 50."""
+    compressor = lmac.LmacCompressor(lmac.Codec(OrderZero(), adaptive=adaptive, block_len=100, lane_len=50))
+    return compressor.compress(content) + compressor.flush()
+
+
 def bad_frames(good: dict[str, bytes]) -> dict[str, bytes]:
-    """Frames that break one rule each."""
+    """Frames that break one rule each, in their header or behind it."""
     text, blocks, one = good["good-text"], good["good-blocks"], good["good-one-byte"]
     descriptor = text[2]
     return {
-        "bad-magic-number": b"\xac\x4d" + text[2:],
-        "bad-version": text[:2] + bytes([descriptor & 0b11111 | 2 << 5]) + text[3:],
-        "bad-model": text[:3] + bytes([text[3] ^ 1]) + text[4:],
+        "bad-magic-number": with_content(text, TEXT, b"\xac\x4d" + text[2:6]),
+        "bad-version": with_content(text, TEXT, text[:2] + bytes([descriptor & 0b11111 | 2 << 5]) + text[3:6]),
+        "bad-model": with_content(text, TEXT, text[:3] + bytes([text[3] ^ 1]) + text[4:6]),
         "bad-long-varint": one[:6] + b"\x81\x00" + one[7:],
-        "bad-content-size": blocks[:6] + bytes([blocks[6] ^ 1]) + blocks[7:],
+        "bad-content-size": with_header(blocks[:6] + bytes([blocks[6] ^ 1]) + blocks[7:9], take_apart(blocks), TEXT + NOISE),
+        "bad-header": blocks[:8] + bytes([blocks[8] ^ 1]) + blocks[9:],
         "bad-checksum": one[:8] + bytes([one[8] ^ 1]) + one[9:],
         "bad-payload": text[:-10] + bytes([text[-10] ^ 1]) + text[-9:],
         "bad-truncated": text[:-1],
@@ -108,22 +128,42 @@ def bad_frames(good: dict[str, bytes]) -> dict[str, bytes]:
     }
 
 
+def with_header(header: bytes, frame: Parts, content: bytes) -> bytes:
+    """A frame with another header and the checks that belong to it, in blocks of 100 bytes of content."""
+    place, blocks = reference.Place(0, zlib.crc32(header)), []
+    for block in frame.blocks:
+        part = content[place.offset : place.offset + 100]
+        check = place.check(part)
+        blocks.append(block[:2] + check.to_bytes(4, "little") + block[6:])  # behind two lengths of one byte
+        place = reference.Place(place.offset + len(part), check)
+    return frame._replace(header=header, blocks=blocks).join()
+
+
+def spliced_frames() -> dict[str, bytes]:
+    """Frames that were put together of the blocks of two, of five blocks each, which do not state their content size."""
+    frames = {}
+    for mode, adaptive in (("", False), ("adaptive-", True)):
+        one, other = (take_apart(write_stream(content, adaptive=adaptive)) for content in (TEXT + NOISE * 2, NOISE + TEXT + NOISE))
+        frames |= {f"bad-{mode}{name.replace(' ', '-')}": SPLICES[name](one, other).join() for name in GOLDEN_SPLICES}
+    return frames
+
+
 def bad_adaptive_frames(frame: bytes) -> dict[str, bytes]:
     """Adaptive frames that break one rule each, made of a good one of a single block."""
     reader = reference.Reader(frame)
     header = reader.take(6)
-    content_len, coding, checksum = reader.take_varint(), reader.take_varint(), reader.take(4)
+    content_len, coding, check = reader.take_varint(), reader.take_varint(), reader.take(4)
     payload = frame[reader.position :]
 
-    def with_block(coding: bytes, checksum: bytes, payload: bytes) -> bytes:
-        return header + varint(content_len) + coding + checksum + payload
+    def with_block(coding: bytes, check: bytes, payload: bytes) -> bytes:
+        return header + varint(content_len) + coding + check + payload
 
     return {
-        "bad-adaptive-coding": with_block(varint(1) + varint(0), checksum, b""),
-        "bad-adaptive-checksum": with_block(varint(coding), bytes([checksum[0] ^ 1]) + checksum[1:], payload),
+        "bad-adaptive-coding": with_block(varint(1) + varint(0), check, b""),
+        "bad-adaptive-checksum": with_block(varint(coding), bytes([check[0] ^ 1]) + check[1:], payload),
         "bad-adaptive-truncated": frame[:-1],
-        "bad-adaptive-short-payload": with_block(varint(coding - 2), checksum, payload[:-1]),
-        "bad-adaptive-long-payload": with_block(varint(coding + 2), checksum, payload + b"\0"),
+        "bad-adaptive-short-payload": with_block(varint(coding - 2), check, payload[:-1]),
+        "bad-adaptive-long-payload": with_block(varint(coding + 2), check, payload + b"\0"),
     }
 
 
@@ -131,7 +171,8 @@ def bad_fingerprint_frames(frame: bytes) -> dict[str, bytes]:
     """Frames whose fingerprint breaks one rule each, made of a good one of a single block without one."""
 
     def with_fingerprint(fingerprint: str) -> bytes:
-        return frame[:2] + bytes([frame[2] | 0b10000]) + frame[3:6] + varint(len(fingerprint)) + fingerprint.encode() + frame[6:]
+        header = frame[:2] + bytes([frame[2] | 0b10000]) + frame[3:6]
+        return with_content(frame, STORY, header + varint(len(fingerprint)) + fingerprint.encode())
 
     return {
         "bad-fingerprint-empty": with_fingerprint(""),
@@ -143,22 +184,24 @@ def bad_fingerprint_frames(frame: bytes) -> dict[str, bytes]:
 
 
 def bad_token_frames(good: dict[str, bytes]) -> dict[str, bytes]:
-    """Frames whose tokens break one rule each. All else is right: of the longer payloads, the checksum is that of the content before the excess."""
+    """Frames whose tokens break one rule each. All else is right: of the longer payloads, the check is that of the content before the excess."""
     without_prefix = lmac.Codec(WordCounts(prefix=b""), adaptive=False).compress(b"s" + STORY)
     return {
         "bad-tokens-beyond-lane": with_content(good["good-tokens"], STORY[:-1]),
-        "bad-tokens-prefix": with_content(good["good-tokens"][:6] + without_prefix[6:], STORY),
+        "bad-tokens-prefix": with_content(without_prefix, STORY, good["good-tokens"][:6]),
         "bad-tokens-truncated": good["good-tokens"][:-1],
         "bad-adaptive-tokens-beyond-lane": with_content(good["good-adaptive-tokens"], STORY[:-1]),
         "bad-adaptive-tokens-truncated": good["good-adaptive-tokens"][:-1],
     }
 
 
-def with_content(frame: bytes, content: bytes) -> bytes:
-    """A frame of a single block that has the length and the checksum of another content."""
+def with_content(frame: bytes, content: bytes, header: bytes = b"") -> bytes:
+    """A frame of a single block that has the length and the check of another content, or another header and its check."""
     reader = reference.Reader(frame)
-    header, _, coding, _ = reader.take(6), reader.take_varint(), reader.take_varint(), reader.take(4)
-    return header + varint(len(content)) + varint(coding) + zlib.crc32(content).to_bytes(4, "little") + frame[reader.position :]
+    own_header, _, coding, _ = reader.take(6), reader.take_varint(), reader.take_varint(), reader.take(4)
+    header = header or own_header
+    check = reference.Place(0, zlib.crc32(header)).check(content).to_bytes(4, "little")
+    return header + varint(len(content)) + varint(coding) + check + frame[reader.position :]
 
 
 def varint(value: int) -> bytes:
@@ -170,7 +213,7 @@ def main() -> None:
     """Writes all files."""
     good = good_frames()
     bad = bad_frames(good) | bad_adaptive_frames(good["good-adaptive-text"])
-    bad |= bad_fingerprint_frames(good["good-tokens"]) | bad_token_frames(good)
+    bad |= bad_fingerprint_frames(good["good-tokens"]) | bad_token_frames(good) | spliced_frames()
     for name, frame in (good | bad).items():
         (GOLDEN / f"{name}.lmac").write_bytes(frame)
 

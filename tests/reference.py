@@ -9,7 +9,7 @@ The names are the document's. The sections follow it from the outside in: frames
 tokens, frequencies, range coder. Numbers are Python's integers, which have no width; where the document
 says "mod 2^64", so does the code.
 
-    >>> decompress(bytes.fromhex("AC4C21 F1F1F1 01 00 43BEB7E8 61"), predictor)
+    >>> decompress(bytes.fromhex("AC4C21 F1F1F1 01 00 F9E7095D 61"), predictor)
     b'a'
 """
 
@@ -107,6 +107,10 @@ class Reader:
         self.position += length
         return taken
 
+    def take_check(self) -> int:
+        """Takes a check."""
+        return int.from_bytes(self.take(4), "little")
+
     def take_varint(self) -> int:
         """Takes a number in LEB128."""
         value = 0
@@ -131,14 +135,30 @@ class Frame(NamedTuple):
     single_block: bool
 
 
+class Place(NamedTuple):
+    """Where a block stands in its frame."""
+
+    offset: int
+    check_before: int
+
+    def check(self, content: bytes) -> int:
+        """The check of a block with this content here; without content, of the end of the frame."""
+        return zlib.crc32(self.offset.to_bytes(8, "little") + self.check_before.to_bytes(4, "little") + content)
+
+
 def decode_frame(reader: Reader, predictor: Predictor) -> bytes:
     """Decodes one frame and returns its content."""
+    start = reader.position
     frame = decode_frame_header(reader, predictor)
+    check = zlib.crc32(reader.data[start : reader.position])
     content = b""
-    while (block := decode_block(reader, frame, predictor)) is not None:
-        content += block
+    while (block := decode_block(reader, Place(len(content), check), frame, predictor)) is not None:
+        content += block.content
+        check = block.check
         if frame.single_block:
             break
+    if not frame.single_block and frame.content_size is None:
+        require(reader.take_check() == Place(len(content), check).check(b""), "the end is that of the blocks before it")
     require(frame.content_size in (None, len(content)), "the blocks add up to the content size")
     return content
 
@@ -169,8 +189,15 @@ def take_fingerprint(reader: Reader) -> str:
 # Blocks ------------------------------------------------------------------------------------------
 
 
-def decode_block(reader: Reader, frame: Frame, predictor: Predictor) -> bytes | None:
-    """Decodes one block and returns its content; None is the end of the frame."""
+class Block(NamedTuple):
+    """A block that was decoded."""
+
+    content: bytes
+    check: int
+
+
+def decode_block(reader: Reader, place: Place, frame: Frame, predictor: Predictor) -> Block | None:
+    """Decodes one block; None is the end of the frame."""
     content_len = reader.take_varint()
     require(content_len <= MAX_LEN, "content_len is at most 2^24")
     if content_len == 0:
@@ -181,7 +208,7 @@ def decode_block(reader: Reader, frame: Frame, predictor: Predictor) -> bytes | 
     if is_order_zero:
         coded_len = reader.take_varint()
     require(coding == 0 or 1 <= coded_len < content_len, "coded_len is at least 1 and less than content_len")
-    content_checksum = int.from_bytes(reader.take(4), "little")
+    check = reader.take_check()
     if coding == 0:
         content = reader.take(content_len)
     elif is_order_zero:
@@ -190,8 +217,8 @@ def decode_block(reader: Reader, frame: Frame, predictor: Predictor) -> bytes | 
         lane_lens = list(lane_lens_of(content_len, 1 if without_network else lanes_of(content_len, frame)))
         network = None if without_network else predictor
         content = decode_payload(reader.take(coded_len), lane_lens, frame.is_adaptive, network)
-    require(zlib.crc32(content) == content_checksum, "the content matches its checksum")
-    return content
+    require(place.check(content) == check, "the block is the one that was written in its place")
+    return Block(content, check)
 
 
 # Lanes -------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from lmac import _core
 from numpy.typing import NDArray
 
 import reference
-from golden_frames import CONTENTS, STORY, WRITTEN, predictor_of, write
+from golden_frames import CONTENTS, GOLDEN_SPLICES, STORY, WRITTEN, predictor_of, write
 from order_zero import Lists, OrderZero
 from tiny_model import GOLDEN
 from word_counts import FINGERPRINT, STRINGS, WordCounts
@@ -26,6 +26,7 @@ EXPECTED_ERRORS = {
     "bad-model": lmac.ModelMismatchError,
     "bad-long-varint": lmac.FormatError,
     "bad-content-size": lmac.CorruptedDataError,
+    "bad-header": lmac.CorruptedDataError,
     "bad-checksum": lmac.CorruptedDataError,
     "bad-payload": lmac.CorruptedDataError,
     "bad-truncated": lmac.CorruptedDataError,
@@ -46,6 +47,7 @@ EXPECTED_ERRORS = {
     "bad-tokens-truncated": lmac.CorruptedDataError,
     "bad-adaptive-tokens-beyond-lane": lmac.CorruptedDataError,
     "bad-adaptive-tokens-truncated": lmac.CorruptedDataError,
+    **{f"bad-{mode}{name.replace(' ', '-')}": lmac.CorruptedDataError for mode in ("", "adaptive-") for name in GOLDEN_SPLICES},
 }
 TOKENS = st.sampled_from([string for string in STRINGS if string])
 WORDS = st.lists(st.one_of(*[TOKENS] * 6, st.binary(min_size=1, max_size=2)), min_size=5, max_size=30).map(b"".join)

@@ -223,6 +223,8 @@ class FrameReader:
     def __new__(cls, data: ReadableBuffer, *, offset: int = 0) -> FrameReader: ...
     def next_block(self, data: ReadableBuffer) -> Block | None:
         """The next block, whose header ``data`` begins with; ``None`` after the last."""
+    def skip_end(self, data: ReadableBuffer) -> bool:
+        """Goes behind an end that ``next_block`` refuses; whether ``data`` begins with one."""
     @property
     def frame_len(self) -> int:
         """Length of the frame up to the end of the last block, or of its end marker, in bytes."""

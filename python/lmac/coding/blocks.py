@@ -46,6 +46,9 @@ class BlockWalk:
         self.block_start = 0
         #: Called with what the headers said of each frame, when its end is reached.
         self.on_frame_end: Callable[[FrameInfo], object] | None = None
+        #: Called with the error for the end of a frame that is not that of the blocks before it; then the walk goes on
+        #: behind it. ``None``: the error is raised.
+        self.on_wrong_end: Callable[[CorruptedDataError], object] | None = None
 
     @property
     def seekable(self) -> bool:
@@ -91,12 +94,21 @@ class BlockWalk:
                 self._index.add(place)
             assert place.frame is not None
             frame = place.frame.copy()  # a place stays what it was
-            block = self._read(frame.next_block)
+            block = self._next_block_of(frame)
             if block is not None:
                 return self._enter(block, place._replace(content_offset=place.content_offset + block.content_len, frame=frame))
             self._place = _Place(place.frame_start + frame.frame_len, place.content_offset, None)
             if self.on_frame_end:
                 self.on_frame_end(frame.info())
+
+    def _next_block_of(self, frame: FrameReader) -> Block | None:
+        try:
+            return self._read(frame.next_block)
+        except CorruptedDataError as error:
+            if self.on_wrong_end is None or not self._read(frame.skip_end):
+                raise
+            self.on_wrong_end(error)
+            return None
 
     def _enter(self, block: Block, next_place: _Place) -> Block:
         limit = self._max_output_size

@@ -158,7 +158,7 @@ class Codec:
 
         Args:
             records: Bytes-like objects, in any number.
-            bare: Leave out what both sides know, the model, the mode and a checksum: at most two bytes beyond
+            bare: Leave out what both sides know, the model, the mode and a check: at most two bytes beyond
                 the coded symbols, for a record below 16 KiB. Damage to such a blob goes unnoticed, and only
                 ``decompress_many(..., bare=True)`` of a codec with the same model and mode reads it.
             progress: Called now and then with the number of bytes of all records done so far.

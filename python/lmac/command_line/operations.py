@@ -90,6 +90,8 @@ class Restorer:
         Raises:
             LmacError: As ``Codec.decompress``. What came before was written.
         """
+        if self.on_loss is not None:
+            self._walk.on_wrong_end = lambda error: self._lose(f"something is lost before byte {self._walk.content_offset} of the content: {error}")
         following = self._next_block()
         while following:
             group, following = [following], None

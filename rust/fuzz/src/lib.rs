@@ -140,7 +140,7 @@ pub fn unpack_tokens(data: &[u8]) -> Result<Vec<u8>> {
     decompress(data, &mut Words, Some(LIMIT), &mut |_| true)
 }
 
-/// A frame of one block of tokens whose payload is any bytes; nobody knows the checksum of what they mean.
+/// A frame of one block of tokens whose payload is any bytes; nobody knows the check of what they mean.
 pub fn frame_of_tokens(payload: &[u8], content_len: usize, settings: &Settings) -> Vec<u8> {
     let is_adaptive = settings.mode == Mode::Adaptive;
     let coding = payload.len() << u32::from(is_adaptive);

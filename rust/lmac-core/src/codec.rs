@@ -2,17 +2,18 @@
 //!
 //! Short content becomes one frame of a single block, whose headers cost 12 to 18 bytes; longer
 //! content is divided into blocks that are coded independently. A block that does not shrink is
-//! stored. `compress_block` and `decompress_block` do all the work of a block, header included;
+//! stored. Blocks are coded in any order and at the same time, but written one after the other: the check of
+//! each covers that of the one before. `decompress_block` does all the work of a block that is restored;
 //! stream.rs does the same a piece at a time, `frame_reader.rs` finds the blocks of a frame.
 //!
 //! Format: docs/format.md.
 
-use crate::coding::block::{self, Coded, Place};
+use crate::coding::block::{self, Coded};
 use crate::error::{Error, Result};
-use crate::format::frame::{
-    BlockHeader, Coding, Cursor, FrameHeader, MAX_BLOCK_LEN, Mode, Payload, abbreviate,
-};
+use crate::format::frame::{Coding, Cursor, FrameHeader, MAX_BLOCK_LEN, Mode, Payload, abbreviate};
 use crate::format::frame_reader::{Block, FrameInfo, FrameReader, PAYLOAD};
+use crate::format::frame_writer::FrameWriter;
+use crate::format::place::Place;
 use crate::pool::Pool;
 use crate::predictor::Predictor;
 use crate::progress::{Progress, Report};
@@ -114,13 +115,18 @@ pub fn compress(
     let content_size = (!single_block).then_some(data.len() as u64);
     let header = settings.frame_header(predictor, content_size, single_block);
     let mut output = Vec::new();
-    header.write(&mut output);
+    let mut frame = FrameWriter::start(header, &mut output);
     let blocks: Vec<&[u8]> = data.chunks(block_len).collect();
     let verify = settings.verify;
-    compress_blocks(&blocks, &header, verify, predictor, &mut output, progress)?;
-    if data.is_empty() || !single_block {
-        BlockHeader::write_end(&mut output);
-    }
+    compress_blocks(
+        &blocks,
+        &mut frame,
+        verify,
+        predictor,
+        &mut output,
+        progress,
+    )?;
+    frame.end(&mut output);
     Ok(output)
 }
 
@@ -130,8 +136,8 @@ pub fn compress(
 ///
 /// # Errors
 ///
-/// `WrongMagicNumber`, `UnsupportedVersion`, `InvalidHeader`, `Truncated`, `CorruptedBlock` or
-/// `ContentSizeMismatch` for what is not intact, `ModelMismatch` before anything is decoded with
+/// `WrongMagicNumber`, `UnsupportedVersion`, `InvalidHeader`, `Truncated`, `CorruptedBlock`,
+/// `ContentSizeMismatch` or `WrongEnd` for what is not intact, `ModelMismatch` before anything is decoded with
 /// another model, `OutputLimit` before anything beyond `max_output` bytes is decoded,
 /// `Predictor`, or `Interrupted` if `progress` asks to stop.
 pub fn decompress(
@@ -218,7 +224,7 @@ pub fn blocks_at_once(predictor: &dyn Predictor) -> usize {
 /// As `compress_block`.
 pub(crate) fn compress_blocks(
     contents: &[&[u8]],
-    frame: &FrameHeader,
+    frame: &mut FrameWriter,
     verify: bool,
     predictor: &mut dyn Predictor,
     output: &mut Vec<u8>,
@@ -226,20 +232,12 @@ pub(crate) fn compress_blocks(
 ) -> Result<()> {
     let most = blocks_at_once(predictor);
     let mut pool = Pool::new(predictor, contents.len().min(most))?;
+    let header = frame.header().clone();
     let compress = |job: usize, predictor: &mut dyn Predictor, progress: &mut Progress<'_>| {
-        let mut block = Vec::new();
-        compress_block(
-            contents[job],
-            frame,
-            verify,
-            predictor,
-            &mut block,
-            progress,
-        )?;
-        Ok(block)
+        compress_block(contents[job], &header, verify, predictor, progress)
     };
-    pool.for_each(contents.len(), progress, compress, |_, block| {
-        output.extend(block);
+    pool.for_each(contents.len(), progress, compress, |job, coded| {
+        write_block(contents[job], coded.as_ref(), frame, output);
         Ok(())
     })
 }
@@ -260,7 +258,7 @@ pub fn decompress_blocks(
     let mut pool = Pool::new(predictor, blocks.len().min(most))?;
     let decompress = |job: usize, predictor: &mut dyn Predictor, progress: &mut Progress<'_>| {
         let (block, payload) = &blocks[job];
-        match block.decompress(payload, predictor, progress) {
+        match decompress_block(block, payload, predictor, progress) {
             outcome @ (Ok(_) | Err(Error::CorruptedBlock { .. } | Error::Truncated(_))) => {
                 Ok(outcome)
             }
@@ -272,7 +270,7 @@ pub fn decompress_blocks(
     })
 }
 
-/// Appends a block, its header and its payload, to `output`; `content` must not be empty.
+/// Codes the content of a block; `None` if it is to be stored.
 ///
 /// With `verify`, what a predictor in floating point has coded is decoded again, and coded in another way
 /// if that fails.
@@ -280,22 +278,23 @@ pub fn decompress_blocks(
 /// # Errors
 ///
 /// As `block::encode`.
-pub fn compress_block(
+fn compress_block(
     content: &[u8],
     frame: &FrameHeader,
     verify: bool,
     predictor: &mut dyn Predictor,
-    output: &mut Vec<u8>,
     progress: &mut Progress<'_>,
-) -> Result<()> {
+) -> Result<Option<Coded<Vec<u8>>>> {
     let coded = if verify && predictor.fingerprint().is_some() {
         encode_verified(content, frame, predictor, progress)?
     } else {
         block::encode(content, frame, predictor, progress)?
     };
-    write_block(content, coded.as_ref(), frame.mode, output);
-    let payload_len = coded.map_or(content.len(), |coded| coded.bytes.len());
-    Report::of_pass(content.len(), payload_len).tell(progress)
+    let payload_len = coded
+        .as_ref()
+        .map_or(content.len(), |coded| coded.bytes.len());
+    Report::of_pass(content.len(), payload_len).tell(progress)?;
+    Ok(coded)
 }
 
 /// As `block::encode`, but without the network if a decoder could not restore the content with it.
@@ -335,52 +334,40 @@ fn encode_verified(
 pub(crate) fn write_block(
     content: &[u8],
     coded: Option<&Coded<Vec<u8>>>,
-    mode: Mode,
+    frame: &mut FrameWriter,
     output: &mut Vec<u8>,
 ) {
-    let (payload, bytes) = match coded {
-        None => (Payload::Stored, content),
-        Some(Coded { bytes, coding }) => {
-            let (len, coding) = (bytes.len(), *coding);
-            (Payload::Coded { len, coding }, bytes.as_slice())
-        }
-    };
-    let header = BlockHeader {
-        content_len: content.len(),
-        payload,
-        content_checksum: crc32fast::hash(content),
-    };
-    header.write(mode, output);
-    output.extend_from_slice(bytes);
+    let coded = coded.map(|coded| (coded.coding, coded.bytes.as_slice()));
+    frame.write_block(content, coded, output);
 }
 
 /// Restores the content of a block and checks it.
 ///
 /// # Errors
 ///
-/// As `block::decode`, and `CorruptedBlock` if the checksum does not match.
+/// `ModelMismatch`, `Truncated` if `payload` is too short, as `block::decode`, and `CorruptedBlock` if the check does not match.
 pub fn decompress_block(
-    header: &BlockHeader,
+    block: &Block,
     payload: &[u8],
-    place: Place,
-    frame: &FrameHeader,
     predictor: &mut dyn Predictor,
     progress: &mut Progress<'_>,
 ) -> Result<Vec<u8>> {
-    let content_len = header.content_len;
-    let content = match header.payload {
+    let (frame, content_len) = (block.frame(), block.content_len());
+    frame.check_predictor(predictor)?;
+    let payload = payload.get(..block.payload_len());
+    let payload = payload.ok_or(Error::Truncated(PAYLOAD))?;
+    let content = match block.header().payload {
         Payload::Stored => payload.to_vec(),
         Payload::Coded { coding, .. } => {
             let coded = Coded {
                 bytes: payload,
                 coding,
             };
+            let place = block.place();
             block::decode(coded, content_len, frame, predictor, place, progress)?
         }
     };
-    if crc32fast::hash(&content) != header.content_checksum {
-        return Err(place.corrupted(content_len, "its checksum does not match"));
-    }
+    block.check(&content)?;
     Report::of_pass(content_len, payload.len()).tell(progress)?;
     Ok(content)
 }

@@ -28,9 +28,9 @@ pub enum Error {
     /// The input ends inside a frame.
     #[error("the file is truncated: it ends inside {0}; get a complete copy")]
     Truncated(&'static str),
-    /// A block's coded symbols are inconsistent or its checksum does not match.
+    /// A block's coded symbols are inconsistent or its check does not match.
     #[error(
-        "block {block} is damaged ({reason}): {content_len} bytes from byte {content_offset} of the content cannot be restored; get another copy of the file"
+        "block {block} is damaged or was put here from another place ({reason}): {content_len} bytes from byte {content_offset} of the content cannot be restored; get another copy of the file"
     )]
     CorruptedBlock {
         /// Index of the block in its frame, from 0.
@@ -51,6 +51,14 @@ pub enum Error {
         expected: u64,
         /// What the blocks hold, in bytes.
         actual: u64,
+    },
+    /// The end of a frame is not the one that was written behind its blocks.
+    #[error(
+        "the end of the frame does not belong to the {content_len} bytes of content before it: blocks are missing, or are not its own; get another copy of the file"
+    )]
+    WrongEnd {
+        /// What the blocks hold, in bytes.
+        content_len: u64,
     },
     /// The content is larger than the caller allows.
     #[error(
@@ -105,7 +113,7 @@ pub enum Error {
     },
     /// The frame was written by a model in floating point, under other conditions.
     #[error(
-        "the frame was compressed under other conditions, and numbers in floating point depend on them: {difference}; decompress it where all is the same, or try it with ignore_fingerprint (lmac --ignore-fingerprint): if the numbers differ, the checksums will say so"
+        "the frame was compressed under other conditions, and numbers in floating point depend on them: {difference}; decompress it where all is the same, or try it with ignore_fingerprint (lmac --ignore-fingerprint): if the numbers differ, the checks of the blocks will say so"
     )]
     FingerprintMismatch {
         /// What differs.

@@ -10,11 +10,13 @@
 
 use crate::codec::{self, Room, Settings};
 use crate::coding::batch::{self, Block};
-use crate::coding::block::{self, Coded, Place, SHORT, check_alphabet};
+use crate::coding::block::{self, Coded, SHORT, check_alphabet};
 use crate::error::{Error, Result};
 use crate::format::frame::{Cursor, FrameHeader, MAX_BLOCK_LEN, MODEL_ID_LEN, Mode, write_varint};
 use crate::format::frame_reader::FrameReader;
+use crate::format::frame_writer::FrameWriter;
 use crate::format::lanes::Lanes;
+use crate::format::place::Place;
 use crate::pool::Pool;
 use crate::predictor::Predictor;
 use crate::progress::{Progress, Report};
@@ -116,9 +118,10 @@ fn write_blob(
 ) {
     match form {
         Form::Frame => {
-            header.write(blob);
+            let mut frame = FrameWriter::start(header.clone(), blob);
             let coded = payload.map(Coded::with_network);
-            codec::write_block(record, coded.as_ref(), header.mode, blob);
+            codec::write_block(record, coded.as_ref(), &mut frame, blob);
+            frame.end(blob);
         }
         Form::Bare => {
             write_varint(record.len() as u64, blob);
@@ -289,12 +292,11 @@ impl<'a> Source<'a> {
         match content_len {
             Some(len) if len == payload.len() && len > 0 => Ok(Self::Stored(payload)),
             Some(content_len) if (1..content_len).contains(&payload.len()) => {
-                let checksum = None;
                 Ok(Self::Coded(Block {
                     payload,
                     content_len,
                     mode,
-                    checksum,
+                    framed: None,
                 }))
             }
             _ => Err(Error::InvalidHeader(
@@ -321,7 +323,7 @@ impl<'a> Source<'a> {
                     payload,
                     content_len: block.content_len(),
                     mode,
-                    checksum: Some(block.content_checksum()),
+                    framed: Some(block),
                 })
             }
             _ => Self::Whole,

@@ -11,10 +11,11 @@
 
 use std::iter;
 
-use crate::codec::{Settings, blocks_at_once, compress_blocks};
+use crate::codec::{Settings, blocks_at_once, compress_blocks, decompress_block};
 use crate::error::{Error, Result};
-use crate::format::frame::{BlockHeader, Cursor, FrameHeader};
+use crate::format::frame::Cursor;
 use crate::format::frame_reader::{Block, FrameReader};
+use crate::format::frame_writer::FrameWriter;
 use crate::predictor::Predictor;
 use crate::progress::{Progress, Report};
 
@@ -35,12 +36,10 @@ pub struct Compressor {
     settings: Settings,
     /// Not compressed yet: at most one block.
     content: Vec<u8>,
-    /// The header of the frame that has begun; `None` before its first block is written.
-    header: Option<FrameHeader>,
+    /// The frame that has begun; `None` before its first block is written.
+    frame: Option<FrameWriter>,
     /// The content size that was announced, for the frame's header.
     pledged: Option<u64>,
-    /// How much of the frame's content was compressed, in bytes.
-    compressed_len: u64,
     has_failed: bool,
 }
 
@@ -55,9 +54,8 @@ impl Compressor {
         Ok(Self {
             settings,
             content: Vec::new(),
-            header: None,
+            frame: None,
             pledged: None,
-            compressed_len: 0,
             has_failed: false,
         })
     }
@@ -69,7 +67,7 @@ impl Compressor {
     ///
     /// `InvalidSetting` once the frame has content.
     pub fn pledge(&mut self, content_size: Option<u64>) -> Result<()> {
-        if self.header.is_some() || !self.content.is_empty() {
+        if self.frame.is_some() || !self.content.is_empty() {
             return Err(Error::InvalidSetting(
                 "the content size is announced before the first byte of a frame",
             ));
@@ -83,8 +81,8 @@ impl Compressor {
 
     /// How much content of the frame that has begun is in complete blocks, in bytes.
     #[must_use]
-    pub const fn compressed_len(&self) -> u64 {
-        self.compressed_len
+    pub fn compressed_len(&self) -> u64 {
+        self.frame.as_ref().map_or(0, FrameWriter::content_len)
     }
 
     /// Takes content, and returns as much of the frame as is complete.
@@ -124,7 +122,7 @@ impl Compressor {
             Flush::Continue => len.saturating_sub(1) / block_len, // the last may be the only one of its frame
             Flush::Block | Flush::Frame => len.div_ceil(block_len),
         };
-        let single_block = flush == Flush::Frame && self.header.is_none() && blocks <= 1;
+        let single_block = flush == Flush::Frame && self.frame.is_none() && blocks <= 1;
         let mut output = Vec::new();
         let now_len = (blocks * block_len).saturating_sub(self.content.len());
         let (now, later) = data.split_at(now_len.min(data.len()));
@@ -133,14 +131,14 @@ impl Compressor {
         }
         self.content.extend_from_slice(later);
         if flush == Flush::Frame {
-            self.end_frame(single_block, predictor, &mut output);
+            self.end_frame(predictor, &mut output);
         }
         Ok(output)
     }
 
     /// `len` is that of the content which is not compressed yet.
     fn check_pledge(&self, len: usize, flush: Flush) -> Result<()> {
-        let actual = self.compressed_len + len as u64;
+        let actual = self.compressed_len() + len as u64;
         match self.pledged {
             Some(pledged) if actual > pledged => Err(Error::PledgeExceeded { pledged, actual }),
             Some(pledged) if actual < pledged && flush == Flush::Frame => {
@@ -151,31 +149,24 @@ impl Compressor {
     }
 
     /// Writes the end of the frame, and its header if it has no content.
-    fn end_frame(&mut self, single_block: bool, predictor: &dyn Predictor, output: &mut Vec<u8>) {
-        let is_empty = self.compressed_len == 0;
-        if is_empty {
-            self.begin_frame(true, predictor, output);
-        }
-        if is_empty || !single_block {
-            BlockHeader::write_end(output);
-        }
-        (self.header, self.pledged, self.compressed_len) = (None, None, 0);
+    fn end_frame(&mut self, predictor: &dyn Predictor, output: &mut Vec<u8>) {
+        self.take_frame(true, predictor, output).end(output);
+        self.pledged = None;
     }
 
-    /// The header of the frame, written now if it was not before.
-    fn begin_frame(
+    /// The frame, begun now if it was not before.
+    fn take_frame(
         &mut self,
         single_block: bool,
         predictor: &dyn Predictor,
         output: &mut Vec<u8>,
-    ) -> &FrameHeader {
-        self.header.get_or_insert_with(|| {
+    ) -> FrameWriter {
+        self.frame.take().unwrap_or_else(|| {
             let content_size = self.pledged.filter(|_| !single_block);
             let header = self
                 .settings
                 .frame_header(predictor, content_size, single_block);
-            header.write(output);
-            header
+            FrameWriter::start(header, output)
         })
     }
 
@@ -188,17 +179,17 @@ impl Compressor {
         output: &mut Vec<u8>,
         progress: &mut Progress<'_>,
     ) -> Result<()> {
-        let header = self.begin_frame(single_block, predictor, output).clone();
+        let mut frame = self.take_frame(single_block, predictor, output);
         let (block_len, verify) = (self.settings.block_len(), self.settings.verify);
         let room = block_len - self.content.len();
         let (first, others) = data.split_at(room.min(data.len()));
         self.content.extend_from_slice(first);
-        let done = self.compressed_len;
+        let done = frame.content_len();
         let progress: &mut Progress<'_> = &mut |report: Report| progress(report.after(done));
         let first = iter::once(self.content.as_slice());
         let blocks: Vec<&[u8]> = first.chain(others.chunks(block_len)).collect();
-        compress_blocks(&blocks, &header, verify, predictor, output, progress)?;
-        self.compressed_len += (self.content.len() + others.len()) as u64;
+        compress_blocks(&blocks, &mut frame, verify, predictor, output, progress)?;
+        self.frame = Some(frame);
         self.content.clear();
         Ok(())
     }
@@ -367,7 +358,7 @@ impl Decompressor {
         };
         let payload_end = self.used_len + block.payload_len();
         let payload = &self.input[self.used_len..payload_end];
-        match block.decompress(payload, predictor, progress) {
+        match decompress_block(&block, payload, predictor, progress) {
             Ok(content) => {
                 (self.content, self.taken_len) = (content, 0);
                 self.used_len = payload_end;

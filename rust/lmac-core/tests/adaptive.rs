@@ -15,6 +15,7 @@ use lmac_core::error::{Error, Result};
 use lmac_core::format::frame::{Coding, FrameHeader, Mode};
 use lmac_core::format::frame_reader::FrameInfo;
 use lmac_core::format::lanes::Lanes;
+use lmac_core::format::place::Place;
 use lmac_core::models::model_id::ModelId;
 use lmac_core::predictor::Predictor;
 use predictors::{Doubling, Fixed, Rule};
@@ -368,7 +369,7 @@ proptest! {
             prop_assert_eq!(content.len(), content_len);
         }
         let frame = FrameHeader::of_single_block([0; 3], Mode::Adaptive, None);
-        let place = block::Place::default();
+        let place = Place::default();
         for coding in [Coding::OrderZero, Coding::Mixture] {
             let bytes = payload.as_slice();
             let coded = block::Coded { bytes, coding };

@@ -48,9 +48,10 @@ pub fn to_py_err(error: &Error) -> PyErr {
         | Error::UnsupportedVersion(_)
         | Error::InvalidHeader(_)
         | Error::InvalidModel(_) => FormatError::new_err(message),
-        Error::Truncated(_) | Error::CorruptedBlock { .. } | Error::ContentSizeMismatch { .. } => {
-            CorruptedDataError::new_err(message)
-        }
+        Error::Truncated(_)
+        | Error::CorruptedBlock { .. }
+        | Error::ContentSizeMismatch { .. }
+        | Error::WrongEnd { .. } => CorruptedDataError::new_err(message),
         Error::ModelMismatch { .. } | Error::FingerprintMismatch { .. } => {
             ModelMismatchError::new_err(message)
         }

@@ -141,6 +141,13 @@ impl FrameReader {
         Ok(block.map(Block))
     }
 
+    /// Goes behind an end that `next_block` refuses; whether `data` begins with one.
+    fn skip_end(&mut self, data: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let data = bytes_of(data)?;
+        let is_end = self.0.skip_end(&mut Cursor::new(data.as_bytes()));
+        is_end.map_err(|error| to_py_err(&error))
+    }
+
     /// Length of the frame up to the end of the last block, or of its end marker, in bytes.
     #[getter]
     fn frame_len(&self) -> u64 {
@@ -236,7 +243,7 @@ impl Block {
         let payload = bytes_of(payload)?;
         let payload = payload.as_bytes();
         let content = run(predictor, progress, |predictor, progress| {
-            self.0.decompress(payload, predictor, progress)
+            codec::decompress_block(&self.0, payload, predictor, progress)
         })?;
         Ok(PyBytes::new(predictor.py(), &content))
     }

@@ -4,13 +4,14 @@
 //! Which records go together is the matter of records.rs.
 
 use crate::coding::adaptive::Mixture;
-use crate::coding::block::{ALPHABET_SIZE, Place};
 use crate::coding::frequency::FrequencyTable;
 use crate::coding::range_coder::{RangeDecoder, RangeEncoder};
 use crate::coding::scorer::{Scorer, byte_before};
 use crate::error::{Error, Result};
-use crate::format::frame::Mode;
+use crate::format::frame::{ALPHABET_SIZE, Mode};
+use crate::format::frame_reader;
 use crate::format::lanes::Lanes;
+use crate::format::place::Place;
 use crate::predictor::Predictor;
 
 /// How many predictions an encoder asks for in one call.
@@ -21,8 +22,8 @@ pub(crate) struct Block<'a> {
     pub(crate) payload: &'a [u8],
     pub(crate) content_len: usize,
     pub(crate) mode: Mode,
-    /// CRC-32 of the content, in a frame.
-    pub(crate) checksum: Option<u32>,
+    /// What checks the content; none in the bare form.
+    pub(crate) framed: Option<frame_reader::Block>,
 }
 
 /// The payload of every content; `None` if it would not be shorter.
@@ -110,11 +111,9 @@ pub(crate) fn decode(
     {
         let end = decoder.finish();
         end.map_err(|error| block.corrupted(error.reason(), *index))?;
-        if block
-            .checksum
-            .is_some_and(|checksum| checksum != crc32fast::hash(content))
-        {
-            return Err(block.corrupted("its checksum does not match", *index));
+        if let Some(framed) = &block.framed {
+            let check = framed.check(content);
+            check.map_err(|error| error.in_record(*index))?;
         }
     }
     Ok(contents)

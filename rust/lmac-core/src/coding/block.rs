@@ -7,41 +7,17 @@
 //! no flush. The price is a fresh context at the beginning of each lane.
 //!
 //! Symbols are bytes (bytes.rs) or, if the predictor has a vocabulary, tokens (tokens.rs). Headers and
-//! checksums are the matter of frame.rs and codec.rs. Format: docs/format.md, "Blocks" and "Lanes".
+//! checks are the matter of format and codec.rs. Format: docs/format.md, "Blocks" and "Lanes".
 
 use crate::coding::bytes;
 use crate::coding::range_coder::{PayloadError, RangeDecoder};
 use crate::coding::tokens;
 use crate::error::{Error, Result};
-use crate::format::frame::{Coding, FrameHeader, Mode};
+use crate::format::frame::{ALPHABET_SIZE, Coding, FrameHeader, Mode};
 use crate::format::lanes::Lanes;
+use crate::format::place::Place;
 use crate::predictor::Predictor;
 use crate::progress::{Progress, Report};
-
-/// The symbols of the format are bytes.
-pub const ALPHABET_SIZE: usize = 256;
-
-/// Where a block lies in its frame, for error messages.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Place {
-    /// Index of the block in its frame, from 0.
-    pub block: u64,
-    /// Offset of the block's first byte in the frame's content.
-    pub content_offset: u64,
-}
-
-impl Place {
-    /// The error that the block at this place is damaged.
-    #[must_use]
-    pub const fn corrupted(self, content_len: usize, reason: &'static str) -> Error {
-        Error::CorruptedBlock {
-            block: self.block,
-            content_offset: self.content_offset,
-            content_len: content_len as u64,
-            reason,
-        }
-    }
-}
 
 /// A coded payload: `Vec<u8>` when it is made, `&[u8]` when it is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -229,7 +205,7 @@ pub(crate) fn encode_without_network(
 /// # Errors
 ///
 /// `CorruptedBlock` if the payload does not hold exactly `content_len` symbols (other damage is
-/// for the checksum to find), `Predictor` if the predictor fails or its symbols are not bytes,
+/// for the check to find), `Predictor` if the predictor fails or its symbols are not bytes,
 /// `Interrupted` if `progress` asks to stop.
 pub fn decode(
     coded: Coded<&[u8]>,

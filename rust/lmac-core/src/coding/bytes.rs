@@ -8,12 +8,11 @@
 //! Format: docs/format.md, "Lanes".
 
 use crate::coding::adaptive::{Mixture, OrderZero};
-use crate::coding::block::ALPHABET_SIZE;
 use crate::coding::frequency::FrequencyTable;
 use crate::coding::range_coder::{PayloadError, RangeDecoder, RangeEncoder};
 use crate::coding::scorer::{Scorer, byte_before};
 use crate::error::{Error, Result};
-use crate::format::frame::Mode;
+use crate::format::frame::{ALPHABET_SIZE, Mode};
 use crate::format::lanes::Lanes;
 use crate::predictor::Predictor;
 use crate::progress::{Progress, Reporter};

@@ -18,7 +18,7 @@ pub const MAGIC_NUMBER: [u8; 2] = [0xAC, 0x4C];
 pub const FORMAT_VERSION: u8 = 1;
 
 /// How many bytes of the model's content id a frame carries: enough to tell the models at hand
-/// apart, as an abbreviated git hash does; the checksum guards against the rest.
+/// apart, as an abbreviated git hash does; the checks guard against the rest.
 pub const MODEL_ID_LEN: usize = 3;
 
 /// Lane length of a static frame that does not state one, in bytes.
@@ -29,6 +29,9 @@ pub const MAX_FINGERPRINT_LEN: usize = 511;
 
 /// The longest content of a block, in bytes; it bounds a reader's memory.
 pub const MAX_BLOCK_LEN: usize = 1 << 24;
+
+/// The symbols of the format are bytes.
+pub const ALPHABET_SIZE: usize = 256;
 
 const VERSION_SHIFT: u32 = 5;
 const HAS_FINGERPRINT: u8 = 0b1_0000;
@@ -154,6 +157,11 @@ impl FrameHeader {
         })
     }
 
+    /// Whether a check follows the end mark: where nothing else tells that blocks are missing before it.
+    pub(crate) const fn has_end_check(&self) -> bool {
+        !self.single_block && self.content_size.is_none()
+    }
+
     /// How the content of a block is divided into lanes, if the network predicts it.
     #[must_use]
     pub fn lanes(&self, content_len: usize) -> Lanes {
@@ -272,8 +280,8 @@ pub struct BlockHeader {
     pub content_len: usize,
     /// What follows.
     pub payload: Payload,
-    /// CRC-32 of the block's content.
-    pub content_checksum: u32,
+    /// CRC-32 of the block's place and content (`Place::check`).
+    pub check: u32,
 }
 
 impl BlockHeader {
@@ -281,15 +289,10 @@ impl BlockHeader {
     pub fn write(&self, mode: Mode, output: &mut Vec<u8>) {
         write_varint(self.content_len as u64, output);
         self.payload.write(mode, output);
-        output.extend(self.content_checksum.to_le_bytes());
+        output.extend(self.check.to_le_bytes());
     }
 
-    /// Appends what stands in the place of a block where there is none: the end of a frame.
-    pub fn write_end(output: &mut Vec<u8>) {
-        write_varint(0, output);
-    }
-
-    /// Reads a header; `None` is the end of the frame.
+    /// Reads a header; `None` is the end mark of the frame.
     pub fn read(mode: Mode, cursor: &mut Cursor<'_>) -> Result<Option<Self>> {
         let content_len = cursor
             .take_len("a block header")?
@@ -305,12 +308,11 @@ impl BlockHeader {
                 "a coded payload is empty or not shorter than its content",
             ));
         }
-        let mut content_checksum = [0; 4];
-        content_checksum.copy_from_slice(cursor.take(4, "a block header")?);
+        let check = cursor.take_check("a block header")?;
         Ok(Some(Self {
             content_len,
             payload,
-            content_checksum: u32::from_le_bytes(content_checksum),
+            check,
         }))
     }
 
@@ -403,6 +405,11 @@ impl<'a> Cursor<'a> {
         self.position == self.data.len()
     }
 
+    /// The bytes that were taken since it stood at `start`.
+    pub(crate) fn taken_since(&self, start: usize) -> &'a [u8] {
+        &self.data[start..self.position]
+    }
+
     /// All bytes that were not taken.
     pub(crate) fn rest(&self) -> &'a [u8] {
         &self.data[self.position..]
@@ -429,6 +436,13 @@ impl<'a> Cursor<'a> {
             }
         }
         Err(Error::InvalidHeader("a number is not below 2^63"))
+    }
+
+    /// Takes a check.
+    pub(crate) fn take_check(&mut self, what: &'static str) -> Result<u32> {
+        let mut check = [0; 4];
+        check.copy_from_slice(self.take(4, what)?);
+        Ok(u32::from_le_bytes(check))
     }
 
     /// Takes a length of at most `MAX_BLOCK_LEN`; `None` if it is greater.

@@ -2,18 +2,16 @@
 //!
 //! It reads headers only: the payload behind each is the caller's, to take from memory, to await
 //! from a pipe, or to skip by a seek. Thus the one-shot decoder (codec.rs), the stream (stream.rs),
-//! the index of a file and the listing of `lmac -l` share one walk and one set of checks.
+//! the index of a file and the listing of `lmac -l` share one walk and one set of checks. What a payload
+//! holds is codec.rs's matter; whether that is the content of this block, in this place, the block itself knows.
 //!
 //! Format: docs/format.md, "Frames" and "Blocks".
 
-use crate::codec::decompress_block;
-use crate::coding::block::Place;
 use crate::error::{Error, Result};
 use crate::format::frame::{
     BlockHeader, Coding, Cursor, FrameHeader, MAX_FINGERPRINT_LEN, MODEL_ID_LEN, Mode, Payload,
 };
-use crate::predictor::Predictor;
-use crate::progress::Progress;
+use crate::format::place::Place;
 
 /// Frame and block headers are shorter than this many bytes: with as many, or with the whole rest
 /// of the input, `start` and `next_block` never call an intact input truncated.
@@ -46,7 +44,7 @@ impl FrameReader {
         let header = FrameHeader::read(cursor)?;
         Ok(Self {
             header,
-            place: Place::default(),
+            place: Place::behind_header(cursor.taken_since(start)),
             frame_len: (cursor.position() - start) as u64,
             payload_len: 0,
             stored_blocks: 0,
@@ -72,38 +70,68 @@ impl FrameReader {
     ///
     /// # Errors
     ///
-    /// `InvalidHeader`, `Truncated`, or `ContentSizeMismatch` as soon as blocks exceed the frame's
-    /// content size, or end before it.
+    /// `InvalidHeader`, `Truncated`, `ContentSizeMismatch` as soon as blocks exceed the frame's
+    /// content size, or end before it, or `WrongEnd` if the end is that of other blocks.
     pub fn next_block(&mut self, cursor: &mut Cursor<'_>) -> Result<Option<Block>> {
-        if self.header.single_block && self.place.block == 1 {
-            return self.end(0);
-        }
         let start = cursor.position();
-        let header = BlockHeader::read(self.header.mode, cursor)?;
-        let header_len = (cursor.position() - start) as u64;
-        let Some(header) = header else {
-            return self.end(header_len);
+        let Some(header) = self.read_header(cursor)? else {
+            self.check_end(cursor)?;
+            self.frame_len += (cursor.position() - start) as u64;
+            return Ok(None);
         };
         let block = Block {
             frame: self.header.clone(),
             header,
             place: self.place,
         };
-        let content_len = self.place.content_offset + block.content_len() as u64;
-        self.check_size(content_len, |expected, actual| expected >= actual)?;
-        self.place.block += 1;
-        self.place.content_offset = content_len;
-        self.frame_len += header_len + block.payload_len() as u64;
+        let next = self
+            .place
+            .behind_block(block.content_len(), block.header.check);
+        self.check_size(next.content_offset, |expected, actual| expected >= actual)?;
+        self.place = next;
+        self.frame_len += (cursor.position() - start + block.payload_len()) as u64;
         self.count(&block);
         Ok(Some(block))
     }
 
-    fn end(&mut self, marker_len: u64) -> Result<Option<Block>> {
-        self.check_size(self.place.content_offset, |expected, actual| {
-            expected == actual
-        })?;
-        self.frame_len += marker_len;
-        Ok(None)
+    /// Goes behind an end that `next_block` refuses; whether there is one. Who takes what is left of a damaged file may
+    /// go on to the next frame there.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidHeader` or `Truncated`.
+    pub fn skip_end(&mut self, cursor: &mut Cursor<'_>) -> Result<bool> {
+        let start = cursor.position();
+        if self.read_header(cursor)?.is_some() {
+            return Ok(false);
+        }
+        self.read_end_check(cursor)?;
+        self.frame_len += (cursor.position() - start) as u64;
+        Ok(true)
+    }
+
+    /// The header of the next block; `None` after the last.
+    fn read_header(&self, cursor: &mut Cursor<'_>) -> Result<Option<BlockHeader>> {
+        if self.header.single_block && self.place.block == 1 {
+            return Ok(None);
+        }
+        BlockHeader::read(self.header.mode, cursor)
+    }
+
+    fn read_end_check(&self, cursor: &mut Cursor<'_>) -> Result<Option<u32>> {
+        let is_present = self.header.has_end_check();
+        let check = is_present.then(|| cursor.take_check("the end of a frame"));
+        check.transpose()
+    }
+
+    /// Checks that the frame ends with the blocks that were read.
+    fn check_end(&self, cursor: &mut Cursor<'_>) -> Result<()> {
+        let content_len = self.place.content_offset;
+        self.check_size(content_len, |expected, actual| expected == actual)?;
+        match self.read_end_check(cursor)? {
+            Some(check) if check != self.place.check(&[]) => Err(Error::WrongEnd { content_len }),
+            _ => Ok(()),
+        }
     }
 
     fn check_size(&self, actual: u64, is_right: fn(u64, u64) -> bool) -> Result<()> {
@@ -165,9 +193,30 @@ impl Block {
         self.header.payload_len()
     }
 
-    /// CRC-32 of its content.
-    pub(crate) const fn content_checksum(&self) -> u32 {
-        self.header.content_checksum
+    /// The header of its frame.
+    #[must_use]
+    pub const fn frame(&self) -> &FrameHeader {
+        &self.frame
+    }
+
+    /// Its own header.
+    #[must_use]
+    pub const fn header(&self) -> &BlockHeader {
+        &self.header
+    }
+
+    /// Checks that `content` is its content, and that it is where it was written.
+    ///
+    /// # Errors
+    ///
+    /// `CorruptedBlock`.
+    pub fn check(&self, content: &[u8]) -> Result<()> {
+        if self.place.check(content) == self.header.check {
+            return Ok(());
+        }
+        Err(self
+            .place
+            .corrupted(self.content_len(), "its check does not match"))
     }
 
     /// Whether the network predicts its symbols, in one lane.
@@ -182,35 +231,10 @@ impl Block {
         has_network && self.frame.lanes(self.content_len()).count() == 1
     }
 
-    /// Where it lies in its frame.
+    /// Where it stands in its frame.
     #[must_use]
     pub const fn place(&self) -> Place {
         self.place
-    }
-
-    /// Restores the content and checks it.
-    ///
-    /// # Errors
-    ///
-    /// `ModelMismatch`, `Truncated` if `payload` is too short, and as `decompress_block`.
-    pub fn decompress(
-        &self,
-        payload: &[u8],
-        predictor: &mut dyn Predictor,
-        progress: &mut Progress<'_>,
-    ) -> Result<Vec<u8>> {
-        self.frame.check_predictor(predictor)?;
-        let payload = payload
-            .get(..self.payload_len())
-            .ok_or(Error::Truncated(PAYLOAD))?;
-        decompress_block(
-            &self.header,
-            payload,
-            self.place,
-            &self.frame,
-            predictor,
-            progress,
-        )
     }
 }
 

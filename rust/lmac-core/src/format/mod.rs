@@ -1,7 +1,11 @@
-//! The bytes of a frame (docs/format.md): headers as structs in [`frame`], the blocks of a frame in
-//! [`frame_reader`], how a block is divided into [`lanes`].
+//! The bytes of a frame (docs/format.md): headers as structs in [`frame`], from block to block with
+//! [`frame_reader`] and [`frame_writer`], the [`place`] of a block and its check, how a block is divided into [`lanes`].
+//!
+//! What a payload means, the format does not know: that is the matter of `coding`.
 
 mod fingerprint;
 pub mod frame;
 pub mod frame_reader;
+pub mod frame_writer;
 pub mod lanes;
+pub mod place;

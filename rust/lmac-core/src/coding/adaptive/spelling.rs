@@ -16,10 +16,10 @@ use std::sync::Arc;
 use super::ending::Endings;
 use super::past::Past;
 use super::{Bits, Mixture, Node as BitNode};
-use crate::coding::block::ALPHABET_SIZE;
 use crate::coding::frequency::FrequencyTable;
 use crate::coding::range_coder::{PayloadError, RangeDecoder, RangeEncoder};
 use crate::coding::vocabulary::{Node, Vocabulary};
+use crate::format::frame::ALPHABET_SIZE;
 use crate::format::lanes::Lanes;
 
 /// The state of a block's adaptive coding of tokens.
