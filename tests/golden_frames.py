@@ -141,7 +141,7 @@ def with_header(header: bytes, frame: Parts, content: bytes) -> bytes:
 
 def spliced_frames() -> dict[str, bytes]:
     """Frames that were put together of the blocks of two, of five blocks each, which do not state their content size."""
-    frames = {}
+    frames: dict[str, bytes] = {}
     for mode, adaptive in (("", False), ("adaptive-", True)):
         one, other = (take_apart(write_stream(content, adaptive=adaptive)) for content in (TEXT + NOISE * 2, NOISE + TEXT + NOISE))
         frames |= {f"bad-{mode}{name.replace(' ', '-')}": SPLICES[name](one, other).join() for name in GOLDEN_SPLICES}

@@ -6,7 +6,6 @@ import io
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import lmac
 import pytest
@@ -117,7 +116,7 @@ def test_the_reference_notices_every_splice(adaptive: bool, tiny_text: bytes, sp
 
 @pytest.mark.parametrize("splice", SPLICES)
 def test_the_command_notices_every_splice_and_recovers_blocks_in_their_places_only(
-    codec: lmac.Codec, contents: list[bytes], frames: list[Parts], splice: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    contents: list[bytes], frames: list[Parts], splice: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     one, other = frames
     spliced = SPLICES[splice](one, other)
@@ -139,7 +138,7 @@ def test_the_command_notices_every_splice_and_recovers_blocks_in_their_places_on
             pass
 
 
-def test_a_header_of_other_settings_is_noticed(codec: lmac.Codec, tiny_model: bytes, tiny_text: bytes, adaptive: bool) -> None:
+def test_a_header_of_other_settings_is_noticed(codec: lmac.Codec, tiny_model: bytes, adaptive: bool) -> None:
     """Stored blocks would be read alike whatever the header says."""
     noise = random.Random(1).randbytes(CONTENT_LEN)
     other = lmac.Codec(tiny_model, adaptive=adaptive, block_len=BLOCK_LEN, lane_len=41)
@@ -156,7 +155,7 @@ def test_frames_in_a_row_may_stand_in_any_order(codec: lmac.Codec, tiny_text: by
     assert codec.decompress(frames[1] + frames[0]) == tiny_text[150:300] + tiny_text[:150]
 
 
-def recovered(codec: lmac.Codec, data: bytes, tmp_path: Path, *options: Any) -> bytes:
+def recovered(data: bytes, tmp_path: Path) -> bytes:
     path, rest = tmp_path / "damaged.lmac", tmp_path / "rest"
     path.write_bytes(data)
     assert cli.main(["--model", str(TINY_MODEL), "-df", "--recover", str(path), "-o", str(rest)]) == 2
@@ -164,20 +163,20 @@ def recovered(codec: lmac.Codec, data: bytes, tmp_path: Path, *options: Any) -> 
 
 
 @pytest.mark.parametrize("frames", [True, False], indirect=True, ids=["known size", "unknown size"])
-def test_damage_costs_its_block_and_damage_to_a_check_the_next_as_well(codec: lmac.Codec, contents: list[bytes], frames: list[Parts], tmp_path: Path) -> None:
+def test_damage_costs_its_block_and_damage_to_a_check_the_next_as_well(contents: list[bytes], frames: list[Parts], tmp_path: Path) -> None:
     one, content = frames[0], contents[0]
     check, payload = 2, 6  # behind the two lengths
     for lost, place in ((1, payload), (2, check)):
         damaged = bytearray(one.blocks[1])
         damaged[place] ^= 1
         frame = one._replace(blocks=[one.blocks[0], bytes(damaged), *one.blocks[2:]]).join()
-        assert recovered(codec, frame, tmp_path) == content[:BLOCK_LEN] + content[BLOCK_LEN * (1 + lost) :]
+        assert recovered(frame, tmp_path) == content[:BLOCK_LEN] + content[BLOCK_LEN * (1 + lost) :]
 
 
 def test_behind_an_end_that_is_not_its_own_the_next_frame_is_recovered(codec: lmac.Codec, tiny_text: bytes, tmp_path: Path) -> None:
     for is_size_known in (True, False):
         one, other = (take_apart(frame_of(codec, tiny_text[start:][:CONTENT_LEN], is_size_known=is_size_known)) for start in (0, 300))
         cut = one._replace(blocks=one.blocks[:3])
-        assert recovered(codec, cut.join() + other.join(), tmp_path) == tiny_text[: 3 * BLOCK_LEN] + tiny_text[300:600]
+        assert recovered(cut.join() + other.join(), tmp_path) == tiny_text[: 3 * BLOCK_LEN] + tiny_text[300:600]
     with pytest.raises(lmac.CorruptedDataError, match="the end of the frame does not belong to the 180 bytes of content before it"):
         lmac.inspect(cut.join())
