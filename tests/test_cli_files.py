@@ -243,7 +243,7 @@ def test_l_notices_a_truncated_file(blocks: Path) -> None:
 
 def test_recover_writes_the_intact_blocks_and_names_the_others(blocks: Path, source: Path) -> None:
     content, frame = source.read_bytes(), bytearray(blocks.read_bytes())
-    frame[len(frame) // 2 - 250] ^= 1  # in the second block: the third is stored
+    frame[len(frame) // 2 - 200] ^= 1  # in the payload of the second block: the third is stored
     blocks.write_bytes(frame)
     plain = run("-dc", blocks)
     assert plain.returncode == 1

@@ -223,6 +223,8 @@ class FrameReader:
     def __new__(cls, data: ReadableBuffer, *, offset: int = 0) -> FrameReader: ...
     def next_block(self, data: ReadableBuffer) -> Block | None:
         """The next block, whose header ``data`` begins with; ``None`` after the last."""
+    def next_blocks(self, data: ReadableBuffer, content_len: int) -> list[tuple[Block, bytes]]:
+        """The next blocks that ``data`` holds, with their payloads, whose contents are at most ``content_len`` bytes together."""
     def skip_end(self, data: ReadableBuffer) -> bool:
         """Goes behind an end that ``next_block`` refuses; whether ``data`` begins with one."""
     @property

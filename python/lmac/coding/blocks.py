@@ -18,6 +18,10 @@ from .._core import MAX_HEADER_LEN, Block, CorruptedDataError, FrameInfo, FrameR
 
 T = TypeVar("T")
 
+#: How much is read ahead for the blocks of a run, and how much content they have together, unless it is one block.
+RUN_LEN = 1 << 16
+RUN_CONTENT_LEN = 1 << 18
+
 
 class ReadableFile(Protocol):
     """What a file must be able to do to be read; with ``seekable``, ``seek`` and ``tell`` it can do more."""
@@ -59,11 +63,6 @@ class BlockWalk:
     def position(self) -> int:
         """How many bytes of the file were read or skipped."""
         return self._source.position
-
-    @property
-    def frame_start(self) -> int:
-        """Where the frame of the block that the walk stands at begins in the file."""
-        return self._place.frame_start
 
     @property
     def content_offset(self) -> int:
@@ -111,13 +110,15 @@ class BlockWalk:
             return None
 
     def _enter(self, block: Block, next_place: _Place) -> Block:
-        limit = self._max_output_size
-        if limit is not None and next_place.content_offset > limit:
-            raise LmacError(f"the content is larger than the limit of {limit} bytes; raise the limit to decompress it")
+        if self._is_too_long(next_place.content_offset):
+            raise LmacError(f"the content is larger than the limit of {self._max_output_size} bytes; raise the limit to decompress it")
         self._payload_start = next_place.position - block.payload_len
         self._source.seek(self._payload_start)
         self.block, self._place = block, next_place
         return block
+
+    def _is_too_long(self, content_len: int) -> bool:
+        return self._max_output_size is not None and content_len > self._max_output_size
 
     def _skip_payload(self) -> None:
         if self.block is not None:
@@ -152,11 +153,43 @@ class BlockWalk:
         self._place = self._index.before(offset)
         self.block, self.block_start = None, self.content_offset
 
+    def next_run(self) -> Run | None:
+        """Goes on by one block and, if that is short and the file can seek, by the short ones behind it; ``None`` at the end of the file.
+
+        Raises:
+            LmacError: As ``next_block``.
+        """
+        first = self.next_block()
+        if first is None:
+            return None
+        start, blocks, place = self.block_start, [(first, self.read_payload())], self._place
+        if self.seekable and place.frame is not None and first.content_len < RUN_CONTENT_LEN:
+            frame = place.frame.copy()
+            more = frame.next_blocks(self._source.peek(RUN_LEN), RUN_CONTENT_LEN - first.content_len)
+            place = place._replace(content_offset=place.content_offset + sum(block.content_len for block, _ in more), frame=frame)
+            if more and not self._is_too_long(place.content_offset):
+                blocks += more
+                self._place, self.block, self.block_start = place, None, place.content_offset
+                self._source.seek(place.position)
+        return Run(blocks, start, place.frame_start, self.position)
+
     def read_payload(self) -> bytes:
         """The payload of the block that the walk stands at; shorter only if the file ends inside it."""
         assert self.block is not None
         self._source.seek(self._payload_start)
         return self._source.read(self.block.payload_len)
+
+
+class Run(NamedTuple):
+    """Blocks of one frame that were read, one behind the other."""
+
+    #: With their payloads; shorter only if the file ends inside one.
+    blocks: list[tuple[Block, bytes]]
+    #: Where their content begins in that of the file.
+    start: int
+    #: Where their frame begins in the file, and where the walk stands behind them.
+    frame_start: int
+    end: int
 
 
 class _Place(NamedTuple):
@@ -215,6 +248,12 @@ class _Source:
         more = self._read_some(MAX_HEADER_LEN)
         self.ahead += more
         return bool(more)
+
+    def peek(self, size: int) -> bytes:
+        """The next ``size`` bytes, or all there are, read ahead."""
+        if len(self.ahead) < size:
+            self.ahead += self._file.read(size - len(self.ahead))
+        return self.ahead
 
     def is_at_end(self) -> bool:
         return not self.ahead and not self.look_ahead()

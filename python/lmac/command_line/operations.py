@@ -1,15 +1,16 @@
 """What the command line does with bytes: ``compress`` and ``Restorer``, from a source to a sink in bounded memory.
 
-One block is held for each thread that works on one. Which files these are, and whether the work is wanted, is decided in ``command``.
+One block is held for each thread that works on one, or a run of short ones. Which files these are, and whether the work is wanted, is decided in ``command``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
+from operator import attrgetter
 
-from .._core import Block, LmacError, Report
-from ..coding.blocks import BlockWalk
+from .._core import CorruptedDataError, LmacError, Report
+from ..coding.blocks import BlockWalk, Run
 from ..coding.codec import Codec
 from ..coding.stream import LmacCompressor
 from .files import ChangedError, Sink, Source
@@ -61,7 +62,7 @@ def compress(source: Source, sink: Sink, codec: Codec, progress: Progress) -> tu
 
 
 class Restorer:
-    """Restores a file of frames to a sink, block by block.
+    """Restores a file of frames to a sink, some blocks at a time.
 
     Args:
         source: The file.
@@ -74,15 +75,21 @@ class Restorer:
         self._walk = BlockWalk(source.file)
         self._sink, self._codec, self._progress = sink, codec, progress
         self.written_len = 0
-        self.has_lost = False
+        self._losses: list[_Loss] = []
         self._end: LmacError | None = None  # behind which nothing can be read
-        #: What to do about damage: called with the words for it. ``None``: an error.
+        #: What to do about damage: called with the words for it, in the order of the content, when all else is restored.
+        #: ``None``: an error.
         self.on_loss: Callable[[str], object] | None = None
 
     @property
     def read_len(self) -> int:
         """How much of the source was read, in bytes."""
         return self._walk.position
+
+    @property
+    def has_lost(self) -> bool:
+        """Whether something could not be restored."""
+        return bool(self._losses)
 
     def run(self) -> None:
         """Restores everything, or, with ``on_loss``, everything that is intact.
@@ -91,63 +98,87 @@ class Restorer:
             LmacError: As ``Codec.decompress``. What came before was written.
         """
         if self.on_loss is not None:
-            self._walk.on_wrong_end = lambda error: self._lose(f"something is lost before byte {self._walk.content_offset} of the content: {error}")
-        following = self._next_block()
+            self._walk.on_wrong_end = self._lose_before_end
+        following = self._next_run()
         while following:
-            group, following = [following], None
+            group, following = following, None
             # Blocks that may not be there yet are not waited for.
-            while self._walk.seekable and len(group) < self._codec().blocks_at_once and (following := self._next_block()):
-                if following.frame_start != group[0].frame_start:
+            while self._walk.seekable and len(group.blocks) < self._codec().blocks_at_once and (following := self._next_run()):
+                if following.frame_start != group.frame_start:
                     break
-                group.append(following)
+                group = group._replace(blocks=group.blocks + following.blocks, end=following.end)
                 following = None
             self._restore(group)
-            following = following or self._next_block()
+            following = following or self._next_run()
         if self._end is not None:
             if self.on_loss is None or self._walk.position == 0:
                 raise self._end
-            self._lose(f"{self._end}: the content from byte {self._walk.content_offset} on is lost")
+            offset = self._walk.content_offset
+            self._losses.append(_Loss(offset, f"{self._end}: the content from byte {offset} on is lost"))
+        for loss in sorted(self._losses, key=attrgetter("start")):
+            assert self.on_loss is not None
+            self.on_loss(str(loss))
 
-    def _next_block(self) -> _Coded | None:
-        """The next block with its payload; ``None`` at the end, or before what cannot be read."""
+    def _next_run(self) -> Run | None:
+        """The next blocks with their payloads; ``None`` at the end, or before what cannot be read."""
         try:
-            block = self._walk.next_block() if self._end is None else None
+            return self._walk.next_run() if self._end is None else None
         except LmacError as error:
-            self._end, block = error, None
-        if block is None:
+            self._end = error
             return None
-        return _Coded(block, self._walk.read_payload(), self._walk.block_start, self._walk.frame_start, self._walk.position)
 
-    def _restore(self, group: list[_Coded]) -> None:
+    def _restore(self, group: Run) -> None:
         """Restores blocks of one frame at the same time, and writes them in order."""
-        last = group[-1]
+        end = group.start + sum(block.content_len for block, _ in group.blocks)
 
         def report(done_bytes: int) -> None:
-            self._progress.show(group[0].start + done_bytes, last.start + last.block.content_len, last.end_position)
+            self._progress.show(group.start + done_bytes, end, group.end)
 
         report(0)
-        contents = self._codec().decompress_blocks([(coded.block, coded.payload) for coded in group], progress=report)
-        for coded, content in zip(group, contents, strict=True):
+        contents = self._codec().decompress_blocks(group.blocks, progress=report)
+        start, intact = group.start, []
+        for (block, _), content in zip(group.blocks, contents, strict=True):
             if isinstance(content, bytes):
-                self._sink.write(content)
-                self.written_len += len(content)
+                intact.append(content)
             elif self.on_loss is None:
+                self._write(intact)
                 raise content
             else:
-                self._lose(f"lost {coded.block.content_len} bytes from byte {coded.start} of the content: {content}")
+                self._lose_block(group.frame_start, start, block.content_len, content)
+            start += block.content_len
+        self._write(intact)
 
-    def _lose(self, words: str) -> None:
-        assert self.on_loss is not None
-        self.has_lost = True
-        self.on_loss(words)
+    def _write(self, contents: list[bytes]) -> None:
+        content = b"".join(contents)
+        self._sink.write(content)
+        self.written_len += len(content)
+
+    def _lose_block(self, frame_start: int, start: int, content_len: int, reason: LmacError) -> None:
+        """Notes a block that is damaged, together with those right before it in its frame: thousands of blocks are one line."""
+        last = self._losses[-1] if self._losses else None
+        if last is None or not last.blocks or (last.frame_start, last.end) != (frame_start, start):
+            last = _Loss(start, str(reason), frame_start)
+            self._losses.append(last)
+        last.blocks += 1
+        last.end = start + content_len
+
+    def _lose_before_end(self, error: CorruptedDataError) -> None:
+        self._losses.append(_Loss(self._walk.content_offset, f"something is lost: {error}"))
 
 
-class _Coded(NamedTuple):
-    """A block that was read."""
+@dataclass
+class _Loss:
+    """What is lost in one place."""
 
-    block: Block
-    payload: bytes
-    #: Where its content begins in that of the file, where its frame does in the file, and where the walk stands behind it.
     start: int
-    frame_start: int
-    end_position: int
+    reason: str
+    frame_start: int = 0
+    blocks: int = 0
+    #: Of the content of the last block.
+    end: int = 0
+
+    def __str__(self) -> str:
+        if not self.blocks:
+            return self.reason
+        several = f" in {self.blocks} blocks" if self.blocks > 1 else ""
+        return f"lost {self.end - self.start} bytes from byte {self.start} of the content{several}: {self.reason}"

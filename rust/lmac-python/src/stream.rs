@@ -141,6 +141,19 @@ impl FrameReader {
         Ok(block.map(Block))
     }
 
+    /// The next blocks that `data` holds, with their payloads, whose contents are at most `content_len` bytes together.
+    fn next_blocks<'py>(
+        &mut self,
+        data: &Bound<'py, PyAny>,
+        content_len: usize,
+    ) -> PyResult<Vec<(Block, Bound<'py, PyBytes>)>> {
+        let py = data.py();
+        let data = bytes_of(data)?;
+        let blocks = self.0.next_blocks(&mut Cursor::new(data.as_bytes()), content_len);
+        let with_payload = |(block, payload)| (Block(block), PyBytes::new(py, payload));
+        Ok(blocks.into_iter().map(with_payload).collect())
+    }
+
     /// Goes behind an end that `next_block` refuses; whether `data` begins with one.
     fn skip_end(&mut self, data: &Bound<'_, PyAny>) -> PyResult<bool> {
         let data = bytes_of(data)?;

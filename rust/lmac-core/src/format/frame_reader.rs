@@ -94,6 +94,32 @@ impl FrameReader {
         Ok(Some(block))
     }
 
+    /// The next blocks that the cursor holds, payloads included, whose contents are at most `content_len` bytes together.
+    ///
+    /// It stops before what `next_block` refuses.
+    pub fn next_blocks<'a>(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        content_len: usize,
+    ) -> Vec<(Block, &'a [u8])> {
+        let limit = self.place.content_offset + content_len as u64;
+        let mut blocks = Vec::new();
+        loop {
+            let (mut reader, mut ahead) = (self.clone(), cursor.clone());
+            let Ok(Some(block)) = reader.next_block(&mut ahead) else {
+                return blocks;
+            };
+            let Ok(payload) = ahead.take(block.payload_len(), PAYLOAD) else {
+                return blocks;
+            };
+            if reader.place.content_offset > limit {
+                return blocks;
+            }
+            (*self, *cursor) = (reader, ahead);
+            blocks.push((block, payload));
+        }
+    }
+
     /// Goes behind an end that `next_block` refuses; whether there is one. Who takes what is left of a damaged file may
     /// go on to the next frame there.
     ///
