@@ -2,7 +2,7 @@
 
 Only headers are read on the way; a payload is read when it is asked for. In a file that can seek, the walk
 goes back to places that it remembers, so that a random read costs the headers before it once, and one
-block each time. What the headers mean is decided in Rust (rust/lmac-core/src/frame_reader.rs).
+block each time. What the headers mean is decided in Rust (rust/lmac-core/src/format/frame_reader.rs).
 """
 
 from __future__ import annotations
@@ -154,7 +154,9 @@ class BlockWalk:
         self.block, self.block_start = None, self.content_offset
 
     def next_run(self) -> Run | None:
-        """Goes on by one block and, if that is short and the file can seek, by the short ones behind it; ``None`` at the end of the file.
+        """Goes on by one block and, if that is short, by the short ones behind it; ``None`` at the end of the file.
+
+        Of a file that cannot seek it takes only what was read ahead anyway: more may not be there yet.
 
         Raises:
             LmacError: As ``next_block``.
@@ -163,9 +165,10 @@ class BlockWalk:
         if first is None:
             return None
         start, blocks, place = self.block_start, [(first, self.read_payload())], self._place
-        if self.seekable and place.frame is not None and first.content_len < RUN_CONTENT_LEN:
+        if place.frame is not None and first.content_len < RUN_CONTENT_LEN:
             frame = place.frame.copy()
-            more = frame.next_blocks(self._source.peek(RUN_LEN), RUN_CONTENT_LEN - first.content_len)
+            ahead = self._source.peek(RUN_LEN) if self.seekable else self._source.ahead
+            more = frame.next_blocks(ahead, RUN_CONTENT_LEN - first.content_len)
             place = place._replace(content_offset=place.content_offset + sum(block.content_len for block, _ in more), frame=frame)
             if more and not self._is_too_long(place.content_offset):
                 blocks += more

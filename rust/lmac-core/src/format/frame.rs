@@ -2,8 +2,8 @@
 //!
 //! Writing and reading are mirror images, field by field. Reading trusts nothing: every length is
 //! checked against its limit before anyone allocates for it, and a form that no writer produces
-//! (an empty fingerprint, a padded number) is refused. What a payload means is block.rs's matter, how
-//! blocks make a frame is codec.rs's.
+//! (an empty fingerprint, a padded number) is refused. How blocks make a frame is the matter of
+//! `FrameReader` and `FrameWriter`.
 
 use crate::error::{Error, Result};
 use crate::format::fingerprint;
