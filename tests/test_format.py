@@ -107,6 +107,14 @@ def test_the_reference_decodes_what_lmac_writes(content: bytes, block_len: int, 
     assert reference.decompress(frame, Lists(OrderZero())) == content
 
 
+@given(st.lists(st.tuples(st.binary(max_size=80), st.sampled_from([0, 1, 2])), max_size=6), st.integers(1, 100))
+@settings(max_examples=40, deadline=None)
+def test_the_reference_decodes_what_a_stream_writes(pieces: list[tuple[bytes, int]], block_len: int) -> None:
+    compressor = lmac.LmacCompressor(lmac.Codec(OrderZero(), adaptive=False, block_len=block_len))
+    frames = b"".join(compressor.compress(piece, mode) for piece, mode in pieces) + compressor.flush()
+    assert reference.decompress(frames, Lists(OrderZero())) == b"".join(piece for piece, _ in pieces)
+
+
 @given(
     content=REPEATED_WORDS,
     prefix=st.sampled_from([b"", b" ", b". the ", b"\xff"]),

@@ -160,6 +160,30 @@ fn a_frame_of_unknown_size_ends_with_a_mark_and_a_check() {
 }
 
 #[test]
+fn a_frame_of_several_blocks_may_have_none() {
+    for (mode, with_size) in MODES
+        .into_iter()
+        .flat_map(|mode| [(mode, true), (mode, false)])
+    {
+        let header: &[u8] = if with_size {
+            b"\xAC\x4C\x24dbl\0"
+        } else {
+            b"\xAC\x4C\x20dbl"
+        };
+        let header = in_mode(mode, header);
+        let mut frame = stored(&header, &[]);
+        if !with_size {
+            let place = [&[0; 8][..], &crc32fast::hash(&header).to_le_bytes()].concat();
+            frame.extend(crc32fast::hash(&place).to_le_bytes());
+        }
+        assert_eq!(unpack(&frame), Ok(Vec::new()));
+        let last = frame.len() - 1;
+        frame[last] ^= 1;
+        assert!(unpack(&frame).is_err());
+    }
+}
+
+#[test]
 fn sizes_around_every_limit_come_back() {
     for (block_len, lane_len) in [(64, 16), (100, 7), (4096, 4096)] {
         let limits = [lane_len, 2 * lane_len, block_len, 2 * block_len, 128, 256];

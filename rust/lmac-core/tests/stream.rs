@@ -272,3 +272,41 @@ fn headers_are_shorter_than_their_limit_and_lead_from_block_to_block() {
     assert_eq!(reader.frame_len() as usize, frame.len());
     assert_eq!([reader.info()], inspect(&frame).unwrap()[..]);
 }
+
+#[test]
+fn a_run_of_blocks_is_what_one_after_the_other_would_be() {
+    let frame = once(&text(450), Mode::Adaptive);
+    let header_len = {
+        let reader = FrameReader::start(&mut Cursor::new(&frame)).unwrap();
+        reader.frame_len() as usize
+    };
+    for (given_len, content_len) in
+        (header_len..=frame.len()).flat_map(|len| [(len, 450), (len, 250), (len, 99)])
+    {
+        let mut cursor = Cursor::new(&frame[..given_len]);
+        let mut reader = FrameReader::start(&mut cursor).unwrap();
+        let mut slow = reader.clone();
+        let blocks = reader.next_blocks(&mut cursor, content_len);
+        for (block, payload) in &blocks {
+            let start = slow.frame_len() as usize;
+            let expected = slow
+                .next_block(&mut Cursor::new(&frame[start..]))
+                .unwrap()
+                .unwrap();
+            assert_eq!(
+                (block.place(), block.header()),
+                (expected.place(), expected.header())
+            );
+            let end = slow.frame_len() as usize;
+            assert_eq!(*payload, &frame[end - payload.len()..end]);
+        }
+        assert_eq!(reader.info(), slow.info());
+        assert_eq!(cursor.position(), reader.frame_len() as usize);
+        let next = slow
+            .next_block(&mut Cursor::new(&frame[cursor.position()..]))
+            .unwrap();
+        let is_whole = |_: &_| slow.frame_len() as usize <= given_len;
+        let is_wanted = slow.info().content_len <= content_len as u64;
+        assert!(!next.as_ref().is_some_and(is_whole) || !is_wanted);
+    }
+}

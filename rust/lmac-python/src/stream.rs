@@ -149,7 +149,9 @@ impl FrameReader {
     ) -> PyResult<Vec<(Block, Bound<'py, PyBytes>)>> {
         let py = data.py();
         let data = bytes_of(data)?;
-        let blocks = self.0.next_blocks(&mut Cursor::new(data.as_bytes()), content_len);
+        let blocks = self
+            .0
+            .next_blocks(&mut Cursor::new(data.as_bytes()), content_len);
         let with_payload = |(block, payload)| (Block(block), PyBytes::new(py, payload));
         Ok(blocks.into_iter().map(with_payload).collect())
     }
