@@ -180,3 +180,26 @@ def test_behind_an_end_that_is_not_its_own_the_next_frame_is_recovered(codec: lm
         assert recovered(cut.join() + other.join(), tmp_path) == tiny_text[: 3 * BLOCK_LEN] + tiny_text[300:600]
     with pytest.raises(lmac.CorruptedDataError, match="the end of the frame does not belong to the 180 bytes of content before it"):
         lmac.inspect(cut.join())
+
+
+def test_a_damaged_byte_costs_what_its_header_leads_to_and_nothing_else(
+    codec: lmac.Codec, tiny_text: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Two frames, of which every byte is damaged in turn: most of them are payloads and checks."""
+    contents = [[tiny_text[start : start + BLOCK_LEN] for start in range(first, first + 180, BLOCK_LEN)] for first in (0, 180)]
+    whole = b"".join(frame_of(codec, b"".join(blocks), is_size_known=first == 1) for first, blocks in enumerate(contents))
+    path, rest = tmp_path / "damaged.lmac", tmp_path / "rest"
+    numbers_lost = []
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 0x20]) + whole[place + 1 :])
+        rest.write_bytes(b"")
+        code = cli.main(["--model", str(TINY_MODEL), "-df", "--recover", str(path), "-o", str(rest)])
+        restored, kept = rest.read_bytes(), 0
+        for block in contents[0] + contents[1]:
+            if restored.startswith(block):
+                restored, kept = restored[BLOCK_LEN:], kept + 1
+        assert restored == b""
+        assert code in (1, 2) or kept == 6
+        numbers_lost.append(6 - kept)
+    assert capfd.readouterr().err.count("lost") > len(whole) // 2
+    assert sum(lost <= 1 for lost in numbers_lost) > len(whole) // 2

@@ -163,7 +163,8 @@ class Restorer:
         last.end = start + content_len
 
     def _lose_before_end(self, error: CorruptedDataError) -> None:
-        self._losses.append(_Loss(self._walk.content_offset, f"something is lost: {error}"))
+        offset = self._walk.content_offset
+        self._losses.append(_Loss(offset, f"bytes may be lost before byte {offset} of the content: {error}"))
 
 
 @dataclass
