@@ -42,7 +42,15 @@ fn take_apart(frame: &[u8]) -> Vec<&[u8]> {
 }
 
 fuzz_target!(|data: &[u8]| {
-    let [first, second, piece_len, is_size_known, choice_len, rest @ ..] = data else {
+    let [
+        first,
+        second,
+        piece_len,
+        is_size_known,
+        choice_len,
+        rest @ ..,
+    ] = data
+    else {
         return;
     };
     let (choice, contents) = rest.split_at(usize::from(*choice_len % 16).min(rest.len()));
