@@ -17,6 +17,7 @@ from pathlib import Path
 import torch
 from lmac import _core
 from lmac.lab.architecture import parse_window
+from lmac.lab.cli import in_words
 from lmac.lab.data import pieces, read_source
 from lmac.lab.export import model_file
 from lmac.lab.mean import network_of
@@ -51,7 +52,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model")
     parser.add_argument("texts", nargs="+", type=Path, metavar="TEXT")
-    parser.add_argument("--window", action="append", default=[], type=parse_window, metavar="N[,N...]")
+    parser.add_argument("--window", action="append", default=[], type=in_words(parse_window), metavar="N[,N...]")
     arguments = parser.parse_args()
     network = network_of(arguments.model)
     layers = network.architecture.layers

@@ -330,7 +330,7 @@ def test_a_longer_window_keeps_the_biases_and_continues_them_and_a_shorter_one_c
     codec = lmac.Codec(wide, adaptive=False, threads=1)
     assert codec.decompress(codec.compress(LETTERS)) == LETTERS
     assert mean_of([trained, wide]).architecture.window == 64
-    assert "window is limited to 1..=512" in failure([str(trained), "--window", "513", "-o", str(wide)], capsys, "export")
+    assert "window 513 is not possible: it is from 1 to 512" in failure([str(trained), "--window", "513", "-o", str(wide)], capsys, "export")
     assert read(wide)[1].window == 64
 
     output = tmp_path / "longer.onnx"
@@ -376,6 +376,67 @@ def test_options_that_contradict_each_other_are_refused_at_once(text: Path, trai
     assert "unknown model 'fastest'" in failure([str(text), "-o", output, "--from", "fastest"], capsys)
     assert "is no .onnx file" in failure([str(text), "-o", output, "--from", str(text)], capsys)
     assert "2 weights for 1 texts" in failure([str(text), "-o", output, "--weights", "1", "2"], capsys)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--width 100", "width 100 is not possible: it is a multiple of 32, from 32 to 512"),
+        ("--width -32", "width -32 is not possible"),
+        ("--width 192", "4 heads of 64 do not make the width, 192: possible are 12 of 16, 6 of 32, 4 of 48, 3 of 64, 2 of 96"),
+        ("--heads 3", "3 heads of 64 do not make the width, 256"),
+        ("--layers 1000", "layers 1000 is not possible: it is from 1 to 64"),
+        ("--hidden 50", "hidden 50 is not possible"),
+        ("--window 2048", "window 2048 is not possible: it is from 1 to 512"),
+        ("--window 8,16", "2 windows for 5 layers"),
+        ("--from default --window 2048", "window 2048 is not possible: it is from 1 to 512"),
+        ("--from default --context-rows-log2 99", "context_rows_log2 99 is not possible: it is from 1 to 24"),
+        ("--from fast --context-rows-log2 3", "can only grow"),
+        ("--context-rows-log2 24 --context-dim 512", "the model file would have 34.4 GB"),
+        ("--contexts n99", "the order of a context is from 1 to 16, not 99"),
+        ("--contexts n2 n3 n4 --context-dim 2", "3 contexts of 2 are 6 entries"),
+        ("--batch 0", "--batch 0 is not possible: it is from 1 to 65,536"),
+        ("--steps -1", "--steps -1 is not possible: it is 1 or more"),
+        ("--minutes 0", "--minutes 0.0 is not possible"),
+        ("--minutes nan", "--minutes nan is not possible"),
+        ("--sample-steps 0", "--sample-steps 0 is not possible"),
+        ("--warmup-steps 0", "--warmup-steps 0 is not possible"),
+        ("--validations 0", "--validations 0 is not possible: it is 1 or more"),
+        ("--matrix-rate -1", "--matrix-rate -1.0 is not possible: it is from 0 to 10"),
+        ("--average 2", "--average 2.0 is not possible: it is from 0 to 1"),
+        ("--seed -1", "--seed -1 is not possible: it is from 0 to 4,294,967,295"),
+        ("--weights 0", "none is negative, and one at least is more than 0"),
+        ("--weights nan", "none is negative"),
+    ],
+)
+def test_the_impossible_is_refused_before_the_text_is_read(options: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    output = tmp_path / "model.onnx"
+    assert words in failure([str(tmp_path / "no such text"), "-o", str(output), "--device", "cpu", *options.split()], capsys)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_shape_that_the_memory_does_not_hold_is_refused(
+    text: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lmac.lab.train_command.memory_bytes", lambda: 4_000_000_000)
+    arguments = [str(text), "-o", str(tmp_path / "model.onnx"), "--device", "cpu", "--context-rows-log2", "20"]
+    assert "takes more than 4.36 GB of memory, and 4 GB are there" in failure([*arguments, "--size", "large"], capsys)
+    assert "of memory, and 4 GB are there" in failure([*arguments[:-1], "21", "--from", "fast"], capsys)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ("--contexts x4", "'x4' is no context: n and a number of bytes, or w and a number of words"),
+        ("--contexts n", "'n' is no context"),
+        ("--window 8,", "'8,' is no window: a number of bytes, 128 for all layers, or 128,512 for each of two"),
+    ],
+)
+def test_an_option_of_another_form_is_refused_in_words(options: str, words: str, text: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["train", str(text), "-o", "model.onnx", *options.split()])
+    assert stop.value.code == 2
+    assert words in capsys.readouterr().err
 
 
 def test_missing_text_is_an_error_with_a_message(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

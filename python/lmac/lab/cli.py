@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from lmac import LmacError
 
@@ -13,6 +14,8 @@ from ..predictors.model import model_names
 from .architecture import SIZES, Context, parse_window
 from .eval_command import picture_path, run_eval
 from .settings import DEFAULT_MINUTES, PASSES
+
+T = TypeVar("T")
 
 TRAIN = f"""
 Trains a model on text of your own and writes it as one file, for `lmac --model` and lmac.Codec. It begins as the
@@ -39,6 +42,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.exit(1, f"lmac-lab: {error}; pip install 'lmac[lab]' brings what is missing\n")
     except (LmacError, OSError, ValueError) as error:
         parser.exit(1, f"lmac-lab: {error}\n")
+
+
+def in_words(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """The type of an option whose error is told as it is; argparse keeps the words of its own errors alone."""
+
+    def parse_option(text: str) -> T:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return parse_option
 
 
 def _sizes() -> str:
@@ -91,9 +106,9 @@ def _add_shape(group: argparse._ArgumentGroup) -> None:
     for name in ("width", "layers", "heads", "head_dim", "hidden", "context_rows_log2", "context_dim"):
         group.add_argument("--" + name.replace("_", "-"), type=int, default=argparse.SUPPRESS, metavar="N")
     windows = "positions that a position attends to; comma-separated numbers: in each layer"
-    group.add_argument("--window", type=parse_window, default=argparse.SUPPRESS, metavar="N[,N...]", help=windows)
+    group.add_argument("--window", type=in_words(parse_window), default=argparse.SUPPRESS, metavar="N[,N...]", help=windows)
     contexts = "n2: bigrams, w1: words, ... (default: n2 n3 n4 n5 n6 n8 w1 w2)"
-    group.add_argument("--contexts", nargs="*", type=Context.parse, default=argparse.SUPPRESS, metavar="C", help=contexts)
+    group.add_argument("--contexts", nargs="*", type=in_words(Context.parse), default=argparse.SUPPRESS, metavar="C", help=contexts)
 
 
 def _train(arguments: argparse.Namespace) -> int:
@@ -109,7 +124,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", type=Path, required=True, metavar="OUT", help="the .onnx file to write; of a folder, the folder to write")
     add("--weights", nargs="+", type=float, metavar="SHARE", help="how much each of several counts (default: one as much as the other)")
     windows = "let a model attend to more or fewer positions than it was trained with; comma-separated numbers: in each layer; not for folders"
-    add("--window", type=parse_window, metavar="N[,N...]", help=windows)
+    add("--window", type=in_words(parse_window), metavar="N[,N...]", help=windows)
     group = parser.add_argument_group("for a folder")
     group.add_argument("--context-length", type=int, metavar="N", help="tokens that the model sees at most (default: as the model, at most 1024)")
     group.add_argument("--concat", action="store_true", help="growing caches, as Hugging Face's exports have them: any context length, but slow")

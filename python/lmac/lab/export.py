@@ -28,7 +28,6 @@ OPSET = 18
 IR_VERSION = 10
 EXACT_LIMIT = 1 << 24  # integers up to here are exact in float32
 MASKED = -65536.0
-MAX_SCORE = 28544  # a masked score is at most 28544 - 65536, 256 below the least that the largest can be, -28544 - 8192
 KNOWN_ANSWER_TEXT = b'The same bytes out, on every machine: {"caf\xc3\xa9": [1, 2.50]}\r\n\t\x00\xff'
 
 Tensors = Mapping[str, NDArray[np.generic]]
@@ -39,7 +38,7 @@ def export(tensors: Tensors, architecture: Architecture, path: Path) -> None:
 
     Raises:
         ValueError: As :func:`model_file`.
-        FormatError: The architecture is beyond the limits of the format.
+        FormatError: The tensors are not those of the architecture.
     """
     file = model_file(tensors, architecture)
     Model(file)  # reads it: a file that lmac refuses is of no use
@@ -63,8 +62,8 @@ def model_file(tensors: Tensors, architecture: Architecture) -> bytes:
     Raises:
         ValueError: A sum of products could leave the exact range, or masked positions could count.
     """
-    prove_exact(tensors, architecture)
-    prove_masked(tensors, architecture)
+    prove_exact(tensors)
+    prove_masked(tensors)
     graph = _Graph(tensors, architecture).build()
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="lmac")
     metadata = {"lmac.architecture": architecture.to_json(), "lmac.known_answer": _known_answer(tensors, architecture)}
@@ -92,8 +91,8 @@ def read(source: str | Path) -> tuple[dict[str, NDArray[np.generic]], Architectu
     return tensors, Architecture.from_json(metadata["lmac.architecture"])
 
 
-def prove_exact(tensors: Tensors, architecture: Architecture) -> None:
-    """Checks ``sum |a||w| + 2^(s-1) <= 2^24`` for every row of every matrix, and the sums of attention and norm."""
+def prove_exact(tensors: Tensors) -> None:
+    """Checks ``sum |a||w| + 2^(s-1) <= 2^24`` for every row of every matrix; the limits of an architecture bound all other sums."""
     largest = {"context": 8, "qkv": 127, "out": 127, "up": 127, "down": 255, "logits": 127}
     for name, weight in tensors.items():
         if not name.endswith("_weight"):
@@ -103,17 +102,10 @@ def prove_exact(tensors: Tensors, architecture: Architecture) -> None:
         bound = np.abs(weight.astype(np.int64)).sum(1) * largest[linear.split(".")[-1]] + ((1 << shift) >> 1)
         if bound.max() > EXACT_LIMIT:
             raise ValueError(f"{name}: row {bound.argmax()} can reach {bound.max()}, beyond 2^24: train with smaller weights")
-    a = architecture
-    if max(32767 * a.width, 255 * 127 * max(a.windows), 127 * 127 * a.head_dim + (1 << a.score_shift)) > EXACT_LIMIT:
-        raise ValueError("width, window or head_dim is too large for exact sums below 2^24")
 
 
-def prove_masked(tensors: Tensors, architecture: Architecture) -> None:
-    """Checks the two rules by which a bias of -65536 leaves a position no weight (section 6)."""
-    a = architecture
-    largest = (127 * 127 * a.head_dim + ((1 << a.score_shift) >> 1)) >> a.score_shift
-    if largest > MAX_SCORE:
-        raise ValueError(f"scores can reach {largest}, beyond {MAX_SCORE}, and masked positions could count: train with a larger score_shift")
+def prove_masked(tensors: Tensors) -> None:
+    """Checks that a bias of -65536 leaves a position no weight (section 6); the architecture bounds the scores."""
     if tensors["exp2_table"][255] != 0:
         raise ValueError("the last entry of exp2_table is not 0, so masked positions would count")
 

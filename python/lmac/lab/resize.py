@@ -26,7 +26,7 @@ def resized(network: ExactTransformer, *, window: int | tuple[int, ...] | None =
         context_rows_log2: Of each table (as before if None).
 
     Raises:
-        ValueError: The tables would be shorter than before, or the windows are not as many as the layers.
+        ValueError: The tables would be shorter than before, or there is no such :class:`Architecture`.
     """
     old, state = network.architecture, network.state_dict()
     window = old.window if window is None else window
@@ -52,7 +52,7 @@ def alike(networks: Sequence[ExactTransformer]) -> list[ExactTransformer]:
         ValueError: They differ in more than these.
     """
     architectures = [network.architecture for network in networks]
-    if len({replace(architecture, window=0, context_rows_log2=0) for architecture in architectures}) > 1:
+    if len({replace(architecture, window=1, context_rows_log2=1) for architecture in architectures}) > 1:
         raise ValueError("some differ in more than windows and the length of context tables")
     windows = tuple(map(max, zip(*(architecture.windows for architecture in architectures), strict=True)))
     window = windows[0] if len(set(windows)) == 1 else windows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -10,6 +11,9 @@ class Settings:
     """What a training run depends on, besides the text.
 
     The run ends when ``minutes`` have passed or ``steps`` are done, whichever comes first.
+
+    Raises:
+        ValueError: One of them is impossible; the message says what is possible.
     """
 
     minutes: float | None = None  # of wall clock
@@ -29,6 +33,30 @@ class Settings:
     messages: bool = False  # every line is a document, compressed on its own
     compile: bool = True
     autocast: bool = False  # bfloat16 products: fast where the hardware has them
+
+    def __post_init__(self) -> None:
+        for name, (least, most) in LIMITS.items():
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:  # nor is nan
+                raise ValueError(f"--{name.replace('_', '-')} {value} is not possible: it is {_between(least, most)}")
+
+
+#: The least and the most that a number can be: what is refused here would fail in the middle of a run, or before its first step.
+LIMITS: dict[str, tuple[float, float]] = {
+    **dict.fromkeys(("steps", "validations", "patience", "warmup_steps"), (1, math.inf)),
+    "minutes": (0.001, math.inf),
+    "batch": (1, 1 << 16),
+    "sample_steps": (1, 1 << 16),
+    **dict.fromkeys(("matrix_rate", "other_rate", "table_rate", "weight_decay"), (0, 10)),
+    **dict.fromkeys(("average", "start_share"), (0, 1)),
+    "seed": (0, (1 << 32) - 1),
+}
+
+
+def _between(least: float, most: float) -> str:
+    if most == math.inf:
+        return f"{least:g} or more"
+    return f"from {least:g} to {most:,.10g}"
 
 
 DEFAULT_MINUTES = 60.0

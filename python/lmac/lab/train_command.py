@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import math
+import os
 import platform
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -15,6 +18,7 @@ from .architecture import SIZES, Architecture
 from .data import Sampler, Source, hold_out, read_sources
 from .export import read
 from .mean import mean_of
+from .model import ExactTransformer
 from .report import Report, counted, duration, size
 from .resize import RESIZABLE, resized
 from .settings import DEFAULT_MINUTES, FOR_FINE_TUNING, FOR_MESSAGES, ON_CUDA, PASSES, Settings
@@ -25,18 +29,19 @@ def run_train(options: argparse.Namespace) -> int:
     """Trains as the options say; returns the exit code.
 
     Raises:
-        ValueError: Options that contradict each other, or too little text.
+        ValueError: Options that contradict each other or ask for the impossible, or too little text.
         OSError: A file cannot be read or written.
         LmacError: ``--from`` names no model.
     """
     given = vars(options)  # holds only those settings that were given
     refuse_conflicts(options, given)
-    sources, held_out = corpus(options)
     device = torch.device(options.device if options.device != "auto" else "cuda" if torch.cuda.is_available() else "cpu")
     origins = origins_of(options, given)
     origin = " + ".join(origins)
+    beginning = None if options.resume else beginning_of(origins, given, device)
+    sources, held_out = corpus(options)
     report = Report(None if options.resume else origin)
-    run = resumed(options, device) if options.resume else begun(origins, given, device, sum(len(source.data) for source in sources))
+    run = begun(*beginning, given, device, sum(len(source.data) for source in sources)) if beginning else resumed(options, device)
     describe(run, origin, sources, held_out, report, options.resume)
 
     settings = run.settings
@@ -48,7 +53,9 @@ def run_train(options: argparse.Namespace) -> int:
 
 
 def refuse_conflicts(options: argparse.Namespace, given: Mapping[str, Any]) -> None:
-    """Says what cannot go together before any time is spent."""
+    """Says what cannot be, or cannot go together, before any time is spent."""
+    Settings(**settings_given(given))
+    refuse_weights(options)
     changeable = RESIZABLE if options.origins and not options.resume else ()
     shape = [f"--{name.replace('_', '-')}" for name in ("size", *Architecture.__dataclass_fields__) if name in given and name not in changeable]
     if shape and (options.origins or options.resume):
@@ -66,12 +73,19 @@ def refuse_conflicts(options: argparse.Namespace, given: Mapping[str, Any]) -> N
         raise ValueError(f"{checkpoint} holds an earlier run: --resume continues it, --force begins anew")
 
 
+def refuse_weights(options: argparse.Namespace) -> None:
+    """Says which weights of texts are none."""
+    weights = options.weights or [1.0] * len(options.text)
+    if len(weights) != len(options.text):
+        raise ValueError(f"{len(weights)} weights for {len(options.text)} texts")
+    if not (min(weights) >= 0 and 0 < sum(weights) < math.inf):
+        raise ValueError("--weights are shares: none is negative, and one at least is more than 0")
+
+
 def corpus(options: argparse.Namespace) -> tuple[list[Source], list[Source]]:
     """Training text and held-out text."""
     messages = getattr(options, "messages", False)
     sources = read_sources(options.text, messages)
-    if options.weights and len(options.weights) != len(sources):
-        raise ValueError(f"{len(options.weights)} weights for {len(sources)} texts")
     if options.valid:
         return sources, read_sources(options.valid, messages)
     training, held_out = zip(*map(hold_out, sources), strict=True)
@@ -96,13 +110,36 @@ def architecture_of(given: Mapping[str, Any]) -> Architecture:
     return Architecture(**{**vars(base), **shape})
 
 
-def begun(origins: list[str], given: Mapping[str, Any], device: torch.device, text_bytes: int) -> Training:
-    """A new run: with the mean of the parameters of ``origins`` if there are any."""
-    network = resized(mean_of(origins), **{name: given[name] for name in RESIZABLE if name in given}) if origins else None
-    architecture = network.architecture if network else architecture_of(given)
+def beginning_of(origins: list[str], given: Mapping[str, Any], device: torch.device) -> tuple[Architecture, ExactTransformer | None]:
+    """The shape of a new run, and where it begins: at the mean of the parameters of ``origins``, if there are any."""
+    mean = mean_of(origins) if origins else None
+    changes = {name: given[name] for name in RESIZABLE if name in given}
+    architecture = replace(mean.architecture, **changes) if mean else architecture_of(given)
+    refuse_more_than_memory(architecture, device)
+    return architecture, mean and resized(mean, **changes)
+
+
+def refuse_more_than_memory(architecture: Architecture, device: torch.device) -> None:
+    """Says that a run would not fit: each parameter has a gradient and the optimizer's two averages beside it."""
+    needed = 16 * architecture.parameters()
+    there = torch.cuda.mem_get_info(device)[1] if device.type == "cuda" else memory_bytes()
+    if needed > there:
+        raise ValueError(f"training this shape takes more than {size(needed)} of memory, and {size(there)} are there: give fewer --context-rows-log2, say")
+
+
+def memory_bytes() -> int:
+    """The memory of this machine, if the system tells."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 1 << 62
+
+
+def begun(architecture: Architecture, network: ExactTransformer | None, given: Mapping[str, Any], device: torch.device, text_bytes: int) -> Training:
+    """A new run, with the parameters of ``network`` if there is one."""
     chosen: dict[str, Any] = {"autocast": fast_bfloat16(device)}
     chosen |= ON_CUDA if device.type == "cuda" else {}
-    chosen |= FOR_FINE_TUNING if origins else {}
+    chosen |= FOR_FINE_TUNING if network else {}
     chosen |= FOR_MESSAGES if given.get("messages") else {}
     chosen |= settings_given(given)
     if not {"minutes", "steps"} & set(given):
