@@ -4,7 +4,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-environment lint format test-rust test-aarch64 test-python bench fuzz clean
+.PHONY: help install demo test test-environment lint test-rust test-python test-lab format test-aarch64 bench fuzz clean
 
 help: ## show this menu
 	@grep -E '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -13,19 +13,24 @@ help: ## show this menu
 	$(PYTHON) -m venv .venv
 
 install: .venv ## build lmac and install it into .venv
-	$(BIN)/pip install --quiet .
+	@echo "Building lmac and installing it into .venv: one to three minutes, most of them for the Rust core."
+	$(BIN)/pip install .
 
 demo: install ## install, then compress this project's README and restore it
+	@echo "Compressing README.md and restoring it."
 	$(BIN)/lmac -fv README.md
 	$(BIN)/lmac -dc README.md.lmac | cmp - README.md
 	@echo "README.md came back unchanged from README.md.lmac."
 
 test: test-environment lint test-rust test-python ## install what the tests need and run all of them
+	@echo "All tests passed. Those of the laboratory, which need PyTorch (4 GB), are in make test-lab."
 
 test-environment: .venv
-	$(BIN)/pip install --quiet '.[test]'
+	@echo "Building lmac and installing it and what the tests need into .venv: one to three minutes."
+	$(BIN)/pip install '.[test]'
 
 lint: ## check the style of all code (needs `make test` or `pip install .[test]` once)
+	@echo "Formatting, lints, types: two minutes."
 	cargo fmt --check
 	cargo clippy --all-targets -- -D warnings
 	$(BIN)/ruff format --check
@@ -33,21 +38,31 @@ lint: ## check the style of all code (needs `make test` or `pip install .[test]`
 	$(BIN)/mypy
 	$(BIN)/stubtest --mypy-config-file pyproject.toml lmac._core
 
+test-rust: ## run the tests of the core
+	@echo "Building and running the tests of the core: five minutes."
+	cargo test --release -- --quiet
+
+test-python: ## run the tests of the package
+	@echo "The tests of the package: four minutes."
+	$(BIN)/pytest --quiet
+
+# The requirements alone, since `pip install '.[lab]'` would build lmac again.
+test-lab: test-environment ## run the tests of the laboratory and of benches (installs PyTorch: 4 GB)
+	@echo "Installing the laboratory's packages, PyTorch among them, into .venv: one or two minutes, 4 GB."
+	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["lab"], sep="\n")' | $(BIN)/pip install -r /dev/stdin
+	$(BIN)/python -c 'import matplotlib, onnxscript, torch, transformers'
+	@echo "The tests of the laboratory and of benches: five minutes."
+	$(BIN)/pytest --quiet -m "lab and not slow"
+
 format: ## bring all code into shape
 	cargo fmt
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-test-rust: ## run the tests of the core
-	cargo test --release --quiet
-
 test-aarch64: ## run the tests of the core for ARM in an emulator (what it needs: CONTRIBUTING.md)
 	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
 	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu" \
 	cargo test --release --quiet --package lmac-core --target aarch64-unknown-linux-gnu
-
-test-python: ## run the tests of the package
-	$(BIN)/pytest --quiet
 
 bench: install ## measure speed against the machine's; the table goes to benches/results
 	$(BIN)/python benches/report.py

@@ -1,6 +1,6 @@
 """What each decision of the exact architecture is worth, by training small models that differ in one thing.
 
-    python benches/ablations.py CORPUS [VARIANT...]
+    python benches/ablations.py CORPUS [VARIANT...] [--quick]
 
 ``CORPUS`` holds ``train/*.tar.xz`` and ``valid.tar.xz``. Every variant sees as much text, the same samples in the same
 order (same seed) if they have the same length, and is validated on the same held-out text. Prints one row of a table for each; the
@@ -31,6 +31,7 @@ from torch.nn import functional
 
 BASE = Architecture(width=128, layers=2, heads=2, hidden=512, window=128, context_rows_log2=14)
 SETTINGS = Settings(steps=500, batch=24, sample_steps=256, matrix_rate=4e-3, other_rate=4e-3, warmup_steps=50, validations=1)
+QUICK = replace(SETTINGS, steps=2, sample_steps=32, compile=False)  # tells that a variant runs, and not what it is worth
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,8 @@ class GroupedBlock(model.Block):
 
     groups = 2
 
-    def __init__(self, a: Architecture) -> None:
-        super().__init__(a)
+    def __init__(self, a: Architecture, window: int) -> None:
+        super().__init__(a, window)
         self.qkv = model.Linear(a.width, a.width + 2 * self.groups * a.head_dim, (model.ACTIVATION, model.ACTIVATION))
 
     def attention(self, x: Tensor, distance: Tensor) -> Tensor:
@@ -240,16 +241,17 @@ def multiply_adds(module: model.ExactTransformer) -> int:
     return attention + sum(part.weight.numel() for part in module.modules() if isinstance(part, model.Linear))
 
 
-def measure(variant: Variant, sources: list[Source], held_out: list[Source], steps: int) -> tuple[float, float, float]:
-    """Trains it; returns bits per byte, million multiply-adds a byte, and KB/s of training."""
+def measure(variant: Variant, sources: list[Source], held_out: list[Source], base: Settings) -> tuple[float, float, float]:
+    """Trains it, with the settings of the base but for its own; returns bits per byte, million multiply-adds a byte, and KB/s of training."""
     torch.compiler.reset()
-    settings = replace(SETTINGS, **variant.settings)
-    steps = steps * SETTINGS.batch * SETTINGS.sample_steps // (settings.batch * settings.sample_steps)  # so that all see as much text
-    architecture, settings = replace(BASE, **variant.shape), replace(settings, steps=steps)
+    architecture, settings = replace(BASE, **variant.shape), replace(base, **variant.settings)
+    seen = (base.steps or 1) * base.batch * base.sample_steps  # by all of them
+    steps = max(1, seen // (settings.batch * settings.sample_steps))
+    settings = replace(settings, steps=steps)
     cpu = torch.device("cpu")
     with patched(variant.patches):
         run = train.Training(architecture, settings, cpu)
-        sampler = Sampler(sources, None, settings.sample_steps, architecture.alphabet_size, cpu, settings.seed)
+        sampler = Sampler(sources, None, settings.sample_steps, architecture.alphabet_size, cpu, settings.seed, settings.start_share)
         run.step(*sampler.sample(settings.batch))  # compiles
         began = time.monotonic()
         for _ in range(steps - 1):
@@ -264,15 +266,17 @@ def main() -> None:
     parser.add_argument("corpus", type=Path)
     parser.add_argument("variants", nargs="*", choices=[[], *VARIANTS], metavar="VARIANT", help=", ".join(VARIANTS))
     parser.add_argument("--steps", type=int, default=SETTINGS.steps)
+    parser.add_argument("--quick", action="store_true", help="two small steps of each, which say no more than that it runs")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     torch.set_num_threads(arguments.threads)
     sources = read_sources(sorted((arguments.corpus / "train").iterdir()))
     held_out = read_sources([arguments.corpus / "valid.tar.xz"])
     show: Callable[[str], None] = lambda line: print(line, flush=True)  # noqa: E731
     show("| variant | difference | bits per byte | M multiply-adds | KB/s |\n|---|---|---|---|---|")
+    settings = QUICK if arguments.quick else replace(SETTINGS, steps=arguments.steps)
     for name in arguments.variants or VARIANTS:
-        bits, cost, rate = measure(VARIANTS[name], sources, held_out, arguments.steps)
+        bits, cost, rate = measure(VARIANTS[name], sources, held_out, settings)
         show(f"| {name} | {VARIANTS[name].meaning} | {bits:.4f} | {cost:.2f} | {rate:.1f} |")
 
 

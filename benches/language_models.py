@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("text", nargs="?", type=Path, default=ROOT / "docs" / "adaptive.md")
     parser.add_argument("-T", "--threads", type=int)
+    parser.add_argument("--quick", action="store_true", help="one round with little text: whether it runs, not how fast")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = arguments.folder or random_model(Path(scratch))
@@ -48,15 +49,17 @@ def main() -> None:
         print(predictor.fingerprint, end="\n\n")
         print("| lanes | mode | tokens/s | bytes/s | bare loop, ms a step | encode | decode | added |\n|---|---|---|---|---|---|---|---|")
         for lanes in LANES:
-            content = (arguments.text.read_bytes() * lanes)[: lanes * LANE_LEN]
+            lane_len, rounds = (60, 1) if arguments.quick else (LANE_LEN, ROUNDS)
+            content = (arguments.text.read_bytes() * lanes)[: lanes * lane_len]
             for adaptive in (False, True):
-                print(row(predictor, session, content, lanes, adaptive=adaptive), flush=True)
+                print(row(predictor, session, content, lanes, rounds, adaptive=adaptive), flush=True)
 
 
-def row(predictor: LanguageModel, session: Any, content: bytes, lanes: int, *, adaptive: bool) -> str:
+def row(predictor: LanguageModel, session: Any, content: bytes, lanes: int, rounds: int, *, adaptive: bool) -> str:
     """Measures one number of lanes in one mode; medians of a few rounds in turn."""
-    codec = lmac.Codec(predictor, adaptive=adaptive, lane_len=LANE_LEN, verify=False)
-    steps = token_steps(predictor, content, lanes)
+    lane_len = -(-len(content) // lanes)
+    codec = lmac.Codec(predictor, adaptive=adaptive, lane_len=lane_len, verify=False)
+    steps = token_steps(predictor, content, lane_len)
     frame = codec.compress_many([content], bare=True)[0] if lanes == 1 else codec.compress(content)
 
     def decode() -> object:
@@ -67,18 +70,18 @@ def row(predictor: LanguageModel, session: Any, content: bytes, lanes: int, *, a
 
     if lanes > 1 and lmac.inspect(frame)[0].blocks_without_network:
         return f"| {lanes} | the model does not help this text |"
-    rounds = [[seconds(lambda: bare_loop(session, steps)), seconds(encode), seconds(decode)] for _ in range(ROUNDS)]
-    bare, encoding, decoding = (statistics.median(times) for times in zip(*rounds, strict=True))
-    added = statistics.median(decode / bare - 1 for bare, _, decode in rounds)
+    measured = [[seconds(lambda: bare_loop(session, steps)), seconds(encode), seconds(decode)] for _ in range(rounds)]
+    bare, encoding, decoding = (statistics.median(times) for times in zip(*measured, strict=True))
+    added = statistics.median(decode / bare - 1 for bare, _, decode in measured)
     ms = [1000 * time / steps.shape[1] for time in (bare, encoding, decoding)]
     mode = "adaptive" if adaptive else "static"
     speed = f"{steps.size / decoding:,.0f} | {len(content) / decoding:,.0f}"
     return f"| {lanes} | {mode} | {speed} | {ms[0]:.2f} | {ms[1]:.2f} | {ms[2]:.2f} | {added:+.1%} |"
 
 
-def token_steps(predictor: LanguageModel, content: bytes, lanes: int) -> np.ndarray:
+def token_steps(predictor: LanguageModel, content: bytes, lane_len: int) -> np.ndarray:
     """The tokens that the codec feeds, ``(lanes, steps)``: lanes that end early repeat their last."""
-    parts = [predictor.tokenize(content[lane * LANE_LEN : (lane + 1) * LANE_LEN]) for lane in range(lanes)]
+    parts = [predictor.tokenize(content[start : start + lane_len]) for start in range(0, len(content), lane_len)]
     steps = max(map(len, parts))
     return np.array([(part + [part[-1]] * steps)[:steps] for part in parts])
 

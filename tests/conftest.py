@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
+from collections import Counter
 from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # PyTorch's: the networks of the tests are so small that a second thread costs more than it brings
 
 import lmac
 import pytest
@@ -12,6 +16,9 @@ from lmac.predictors.model import DEFAULT_MODEL, SUFFIX
 from tiny_model import TINY_MODEL, predictable_text
 
 DEFAULT_MODEL_PATH = Path(lmac.__file__).parent / "models" / (DEFAULT_MODEL + SUFFIX)
+
+#: Why tests of the laboratory are skipped: ``pytest.importorskip("torch", reason=LAB_IS_MISSING)``.
+LAB_IS_MISSING = "the laboratory's packages (PyTorch and others) are not installed; `make test-lab` installs them and runs these tests"
 
 EXPORTED = Path(__file__).parent / "exported"
 
@@ -49,3 +56,10 @@ def tiny_codec(tiny_model: bytes, adaptive: bool) -> lmac.Codec:
 def tiny_text() -> bytes:
     """3,000 bytes that the tiny model predicts well."""
     return predictable_text(3000)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says what was skipped and why, in one line for each reason."""
+    reasons = Counter(report.longrepr[2].removeprefix("Skipped: ") for report in terminalreporter.stats.get("skipped", []))
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.write_line(f"skipped {count} (tests, or files of them): {reason}")

@@ -11,9 +11,11 @@ import onnxruntime
 import pytest
 from numpy.typing import NDArray
 
-torch = pytest.importorskip("torch")
-transformers = pytest.importorskip("transformers")
-pytest.importorskip("onnxscript")
+from conftest import LAB_IS_MISSING
+
+torch = pytest.importorskip("torch", reason=LAB_IS_MISSING)
+transformers = pytest.importorskip("transformers", reason=LAB_IS_MISSING)
+pytest.importorskip("onnxscript", reason=LAB_IS_MISSING)
 
 import lmac  # noqa: E402
 from lmac.lab import cli  # noqa: E402
@@ -22,7 +24,7 @@ from make_exported_models import EXPORTED, LLAMA_SIZES, SIZES, VOCAB_SIZE, rando
 from public_checkpoints import TEXT_NAMES, material, needs_material  # noqa: E402
 from tokenizer_files import gpt2_tokenizer, trained_tokenizer  # noqa: E402
 
-pytestmark = pytest.mark.filterwarnings("ignore")  # of torch and transformers, about parts of their own
+pytestmark = [pytest.mark.lab, pytest.mark.filterwarnings("ignore")]  # those of torch and transformers, about parts of their own
 TOKENS = np.random.default_rng(1).integers(0, VOCAB_SIZE, (3, 48))
 SLOTS = 64
 GARBAGE = 3e38  # what stale slots hold in the tests: as keys it makes infinite scores, of which some are NaN

@@ -12,6 +12,7 @@ import lmac
 import pytest
 from lmac.lab import cli, compressors, evaluate
 
+from conftest import LAB_IS_MISSING
 from tiny_model import TINY_MODEL
 
 TINY = ["--model", str(TINY_MODEL), "-T", "1"]
@@ -112,9 +113,10 @@ def test_a_codec_that_does_not_restore_is_an_error() -> None:
         list(evaluate.evaluate_messages([b"text"], broken, {}))
 
 
+@pytest.mark.lab
 @pytest.mark.parametrize("mode", [[], ["--messages"]])
 def test_a_picture_shows_every_compressor(folder: Path, tmp_path: Path, mode: list[str]) -> None:
-    pytest.importorskip("matplotlib")
+    pytest.importorskip("matplotlib", reason=LAB_IS_MISSING)
     assert cli.main(["eval", str(folder / "text.txt"), *TINY, *mode, "--picture", str(tmp_path / "bars.svg")]) == 0
     picture = (tmp_path / "bars.svg").read_text()
     for name in ("gzip -9", "lmac static", "bits per byte"):

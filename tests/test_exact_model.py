@@ -21,6 +21,7 @@ from lmac.predictors.onnx_executor import OnnxExecutor
 from numpy.typing import NDArray
 from onnx import numpy_helper
 
+from conftest import LAB_IS_MISSING
 from tiny_model import SYMBOLS, TINY_LOGITS, TINY_MODEL
 
 DEFAULT_MODEL = Path(lmac.__file__).parent / "models" / "default.onnx"
@@ -50,8 +51,9 @@ def test_the_slow_reference_repeats_the_golden_logits() -> None:
     assert (reference.logits(list(SYMBOLS), *load(TINY_MODEL)) == np.load(TINY_LOGITS)).all()
 
 
+@pytest.mark.lab
 def test_the_trained_module_repeats_the_golden_logits() -> None:
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason=LAB_IS_MISSING)
     from lmac.lab.model import exact
 
     from make_tiny_model import tiny_model

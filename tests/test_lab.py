@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch")
+from conftest import LAB_IS_MISSING
+
+torch = pytest.importorskip("torch", reason=LAB_IS_MISSING)
 
 from lmac.lab import reference  # noqa: E402
 from lmac.lab.architecture import Architecture, Context  # noqa: E402
@@ -20,6 +22,7 @@ from lmac.lab.model import ExactTransformer  # noqa: E402
 from lmac.lab.muon import orthogonalize  # noqa: E402
 from lmac.lab.texts import messages  # noqa: E402
 
+pytestmark = pytest.mark.lab
 CONTEXTS = tuple(Context.parse(text) for text in "n1 n2 n8 w1 w2 w3".split())
 TEXT = "The Cat's hat: 1st, 22nd\n\n-- d\u00e9j\u00e0 vu! \x00\x01 ZEBRA zebra ".encode() * 4
 

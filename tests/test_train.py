@@ -15,8 +15,11 @@ import lmac
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("matplotlib")
+from conftest import LAB_IS_MISSING, needs_default_model
+from tiny_model import TINY_MODEL
+
+torch = pytest.importorskip("torch", reason=LAB_IS_MISSING)
+pytest.importorskip("matplotlib", reason=LAB_IS_MISSING)
 
 from lmac import _core  # noqa: E402
 from lmac.command_line.progress import CLEAR_LINE  # noqa: E402
@@ -32,9 +35,7 @@ from lmac.lab.settings import Settings  # noqa: E402
 from lmac.lab.train import Progress, Training, validation_bits  # noqa: E402
 from lmac.lab.train_command import worth_compiling  # noqa: E402
 
-from conftest import needs_default_model  # noqa: E402
-from tiny_model import TINY_MODEL  # noqa: E402
-
+pytestmark = pytest.mark.lab
 TINY = "--width 32 --layers 1 --heads 1 --head-dim 32 --hidden 32 --window 16 --context-rows-log2 6 --context-dim 8".split()
 SHORT = "--batch 4 --sample-steps 64 --warmup-steps 20 --validations 2 --no-compile --device cpu --no-autocast".split()
 FAST = "--matrix-rate 0.02 --other-rate 0.02 --table-rate 0.2".split()
