@@ -21,6 +21,7 @@ from lmac.command_line import operations
 from lmac.command_line.files import Source
 from lmac.command_line.operations import compress
 from lmac.command_line.progress import Progress
+from lmac.filesystem.folder import place_of
 
 from tiny_model import TINY_MODEL
 
@@ -87,11 +88,11 @@ def test_a_file_that_changes_meanwhile_is_kept_and_its_frame_is_not(source: Path
     source.write_bytes(tiny_text * 30)
     with subprocess.Popen([*LMAC, *SLOW, "--rm", source], stderr=subprocess.PIPE) as process:
         wait_for_temporary(source.parent)
-        with source.open("ab") as file:
-            file.write(b"one more line")
+        with source.open("r+b") as file:
+            file.write(b"another beginning")
         _, stderr = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert b"changed while it was read" in stderr
+    assert stderr == f"lmac: {source}: the file changed while it was read; nothing was written or removed, try again\n".encode()
     assert names(source.parent) == ["text"]
 
 
@@ -431,7 +432,7 @@ def test_the_block_under_way_is_added_to_those_before(source: Path, tiny_text: b
 
     line, output = Line(), io.BytesIO()
     codec = lmac.Codec(tiny_model, adaptive=False, threads=1, block_len=1000)
-    with Source(source) as opened:
+    with place_of(str(source)) as place, Source(place) as opened:
         assert compress(opened, output, codec, line) == (3000, len(output.getvalue()))
     assert codec.decompress(output.getvalue()) == tiny_text
     assert {1000, 2000} <= {done for done, coded, _ in line.shown if done == coded}

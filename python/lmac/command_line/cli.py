@@ -17,7 +17,8 @@ from types import FrameType
 from typing import NoReturn
 
 from .. import __version__
-from .command import ERROR, STDIN, Command
+from .command import ERROR, Command
+from .names import STDIN
 
 DESCRIPTION = "Compress or restore FILEs with a language model. With no FILE, or when FILE is -, work from standard input to standard output."
 

@@ -7,28 +7,27 @@ time. Every failure of one file becomes one line on standard error, and the next
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import sys
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import nullcontext
 from functools import cached_property, partial
-from pathlib import Path
 
 from .._core import CorruptedDataError, LmacError
 from ..coding.codec import Codec
-from .files import ChangedError, Sink, Source, Stdout, replacing
+from ..filesystem.atomic_file import AtomicFile, is_temporary
+from ..filesystem.folder import Place, place_of
+from ..filesystem.walk import walk
+from .files import ChangedError, RefusedError, Sink, Source, Stdout
 from .listing import HEAD, Listing, read_listing
+from .names import STDIN, SUFFIX, shown
 from .operations import Restorer, compress
 from .progress import Progress
+from .results import AlreadyCompressedError, open_sink, reads_frames, target_of
 
-SUFFIX = ".lmac"
-STDIN = "-"
-
-#: Exit codes, as gzip's: all is well; something failed; what could be done was done, but bytes were lost before.
+#: Exit codes, as gzip's: all is well; something failed; what could be done was done, but something is not as it should be.
 OK, ERROR, WARNING = 0, 1, 2
-
-
-class RefusedError(Exception):
-    """What the command declines to do, and how to have it done."""
 
 
 class Command:
@@ -60,17 +59,30 @@ class Command:
 
     def run_all(self, names: list[str]) -> int:
         """Works on all files, and returns the exit code."""
-        codes = [self.run(name) for name in self._expand(names)]
+        codes = {code for name in names for code in self._run_named(name)}
         if self._listed > 1:
             _print(self._total.line(f"{self._listed} files"))
         return ERROR if ERROR in codes or self._has_missed else max(codes, default=OK)
 
-    def run(self, name: str) -> int:
-        """Works on one file; returns its exit code."""
+    def _run_named(self, name: str) -> Iterator[int]:
+        """Works on a file, or on the files in a folder, if asked for, that the operation is for."""
+        if not self._options.recursive or name == STDIN or not os.path.isdir(name):
+            yield self.run(name)
+            return
+        for place in walk(name, self._complain_of):
+            if place.name.endswith(SUFFIX) == self._reads_frames and not is_temporary(place.name):
+                yield self.run(place.path, place)
+
+    def run(self, name: str, place: Place | None = None) -> int:
+        """Works on one file, which is at ``place``, or where its name leads; returns its exit code."""
+        is_open = place is not None or name == STDIN
         try:
-            return self._work(name, None if name == STDIN else Path(name))
+            with nullcontext(place) if is_open else place_of(name) as opened:
+                return self._work(name, opened)
         except BrokenPipeError:
             return ERROR  # nobody reads on: nothing to say, as with other filters
+        except AlreadyCompressedError as error:
+            return self._warn(f"{name}: {error}")
         except (LmacError, RefusedError, ChangedError, ValueError) as error:
             return self.complain(f"{name}: {error}{self._hint(error)}")
         except OSError as error:
@@ -78,13 +90,38 @@ class Command:
         except MemoryError:
             return self.complain(f"{name}: not enough memory")
 
-    def _work(self, name: str, path: Path | None) -> int:
+    def _work(self, name: str, place: Place | None) -> int:
         options = self._options
-        if path is None and sys.stdin.isatty() and not options.force:
+        if place is None and sys.stdin.isatty() and not options.force:
             raise RefusedError("standard input is a terminal; name a FILE, or see lmac --help")
-        if path is not None and path.is_dir():
-            raise RefusedError("is a directory; use -r to work on the files in it")
-        return self._list(name, path) if options.list else self._convert(name, path)
+        with self._open(place) as source:
+            return self._list(name, source) if options.list else self._convert(name, place, source)
+
+    def _open(self, place: Place | None) -> Source:
+        options = self._options
+        if place is None:
+            return Source(None)
+        if options.rm and place.descriptor is not None:
+            raise RefusedError("is a name for a descriptor, not one that --rm could remove; leave out --rm")
+        try:
+            source = Source(place, follow=place.is_named and not options.rm)
+        except IsADirectoryError:
+            raise RefusedError("is a directory; use -r to work on the files in it") from None
+        except OSError as error:
+            if error.errno == errno.ELOOP and options.rm:
+                raise RefusedError("is a symbolic link, and --rm would not say which of the two goes; leave it out, or name the file itself") from error
+            raise
+        if not options.stdout and not options.output:
+            self._check_has_sibling(place, source)
+        return source
+
+    def _check_has_sibling(self, place: Place, source: Source) -> None:
+        """A device is read only on request, and a pipe may have nobody at its other end; a shell's <(...) has."""
+        if self._options.test or self._options.list:
+            if not source.is_regular and place.descriptor is None:
+                raise RefusedError("is not a regular file; give it as standard input")
+        elif not source.is_regular or place.descriptor is not None:
+            raise RefusedError("is not a regular file; use -c or -o FILE")
 
     def _hint(self, error: Exception) -> str:
         can_recover = isinstance(error, CorruptedDataError) and self._options.decompress and not self._options.recover
@@ -93,23 +130,12 @@ class Command:
     def complain(self, message: object) -> int:
         """Says what went wrong, unless told twice to be quiet."""
         if self._options.quiet < 2:
-            print(f"lmac: {message}", file=sys.stderr)
+            print(f"lmac: {shown(str(message))}", file=sys.stderr)
         return ERROR
 
-    def _expand(self, names: list[str]) -> list[str]:
-        """The files in folders, if asked for, that the operation is for."""
-        if not self._options.recursive:
-            return names
-        files = []
-        for name in names:
-            if name == STDIN or not os.path.isdir(name):
-                files.append(name)
-                continue
-            for folder, folders, children in os.walk(name, onerror=self._complain_of):
-                folders.sort()
-                paths = (os.path.join(folder, child) for child in sorted(children))
-                files += [path for path in paths if path.endswith(SUFFIX) == self._reads_frames and not os.path.islink(path)]
-        return files
+    def _warn(self, message: object) -> int:
+        self.complain(message)
+        return WARNING
 
     def _complain_of(self, error: OSError) -> None:
         self.complain(f"{error.filename}: {error.strerror}")
@@ -117,75 +143,51 @@ class Command:
 
     @property
     def _reads_frames(self) -> bool:
-        options = self._options
-        return bool(options.decompress or options.test or options.list or options.recover)
+        return reads_frames(self._options)
 
-    def _list(self, name: str, path: Path | None) -> int:
-        with Source(path) as source:
-            listing = read_listing(source.file)
+    def _list(self, name: str, source: Source) -> int:
+        listing = read_listing(source.file)
         if self._listed == 0:
             _print(HEAD)
-        _print(listing.line(name))
+        _print(listing.line(shown(name)))
         if self._options.verbose:
             _print(listing.details())
         self._total += listing
         self._listed += 1
         return OK
 
-    def _convert(self, name: str, path: Path | None) -> int:
-        options = self._options
-        target = None if options.test else self._target(path)
-        if not self._reads_frames:
-            _ = self._codec  # a model that is missing is noticed before anything is written
-        with Source(path) as source:
-            with self._sink(target, path) as sink:
-                lost = self._transform(name, source, sink)
-                source.check_unchanged()
-            if options.rm and target is not None and path is not None and not lost:
-                source.remove()
-        return WARNING if lost else OK
+    def _convert(self, name: str, place: Place | None, source: Source) -> int:
+        with target_of(place, self._options) as target:
+            opening = open_sink(target, source, self._options)
+            if not self._reads_frames:
+                _ = self._codec  # a model that is missing is noticed before anything is written
+            with opening as sink:
+                lost = self._pass(name, source, sink)
+        code = WARNING if lost else OK
+        if isinstance(sink, AtomicFile):
+            assert target is not None
+            code = max([code, *(self._warn(f"{target.path}: {warning}") for warning in sink.warnings)])
+            if self._options.rm and place is not None and not lost:
+                self._remove(source, target, sink)
+        return code
 
-    def _sink(self, target: Path | None, path: Path | None) -> AbstractContextManager[Sink]:
-        if self._options.test:
-            return nullcontext(_Nowhere())
-        if target is None:
-            return nullcontext(Stdout())
-        return replacing(target, path, overwrite=self._options.force or target.exists())  # if it exists, that was asked
+    def _pass(self, name: str, source: Source, sink: Sink) -> bool:
+        """Passes all of the source through to the sink, if it stays what it was; whether content was lost."""
+        try:
+            lost = self._transform(name, source, sink)
+            source.check_unchanged()
+        except ChangedError:
+            is_absent = isinstance(sink, AtomicFile) or self._options.test
+            raise ChangedError("nothing was written or removed, try again" if is_absent else "what was written of it is not to be used, try again") from None
+        return lost
 
-    def _target(self, path: Path | None) -> Path | None:
-        """Where the result goes; ``None`` for standard output."""
-        options = self._options
-        if options.stdout or (path is None and not options.output):
-            if not self._reads_frames and not options.force and sys.stdout.isatty():
-                raise RefusedError("compressed data is not written to a terminal; use -o FILE, or -f to do it anyway")
-            return None
-        target = Path(options.output) if options.output else self._sibling(path)
-        if path is not None and target.exists() and target.samefile(path):
-            raise RefusedError("input and output are the same file")
-        if target.is_dir():
-            raise RefusedError(f"{target} is a directory; name a file")
-        if options.rm and target.exists() and not target.is_file():
-            raise RefusedError(f"{target} is no file that could replace this one; leave out --rm")
-        if target.is_file() and not options.force and not self._may_overwrite(target):
-            raise RefusedError(f"{target} already exists; use -f to overwrite it")
-        return target
-
-    def _may_overwrite(self, target: Path) -> bool:
-        if self._options.quiet or STDIN in self._options.files or not (sys.stdin.isatty() and sys.stderr.isatty()):
-            return False
-        print(f"lmac: {target} already exists; overwrite it (y/n)? ", end="", file=sys.stderr, flush=True)
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-    def _sibling(self, path: Path | None) -> Path:
-        """FILE.lmac for FILE, or the reverse."""
-        assert path is not None
-        if path.exists() and not path.is_file():
-            raise RefusedError("is not a regular file; use -c or -o FILE")
-        if not self._reads_frames:
-            return path.with_name(path.name + SUFFIX)
-        if path.suffix != SUFFIX:
-            raise RefusedError(f"the name does not end in {SUFFIX}; use -o FILE or -c")
-        return path.with_suffix("")
+    def _remove(self, source: Source, target: Place, result: AtomicFile) -> None:
+        if not result.is_safe:
+            raise RefusedError(f"kept, because {target.path} is not known to be on the disk")
+        try:
+            source.remove()
+        except ChangedError:
+            raise ChangedError(f"it was kept, and {target.path} has what was read of it") from None
 
     def _transform(self, name: str, source: Source, sink: Sink) -> bool:
         """Passes all of the source through to the sink; whether content was lost."""
@@ -223,17 +225,10 @@ class Command:
             return
         bits_per_byte = 8 * compressed_len / max(content_len, 1)
         is_intact = ", intact" if options.test else ""
-        line = f"{name}: {content_len} bytes, compressed {compressed_len}, {bits_per_byte:.3f} bits per byte{is_intact}"
+        line = f"{shown(name)}: {content_len} bytes, compressed {compressed_len}, {bits_per_byte:.3f} bits per byte{is_intact}"
         print(line, file=sys.stderr)
 
 
 def _print(line: str) -> None:
     """Prints a line with names of files as the system spells them."""
     Stdout().write(os.fsencode(line + "\n"))
-
-
-class _Nowhere:
-    """The sink of a test."""
-
-    def write(self, data: bytes, /) -> None:
-        pass

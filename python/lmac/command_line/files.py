@@ -1,22 +1,37 @@
-"""Files of the command line: whole or not at all.
+"""Files of the command line: what is read, and where bytes go.
 
-Output goes to a temporary name beside its target, to the disk, and only then to its final name, so that nobody
-ever sees half a file, whatever happens on the way. A source is removed only after that, and only if it still
-is the file that was read.
+A source is opened once; whether it is still the same is asked of its descriptor. It is removed only after its result is
+on the disk, and only if it still is the file that was read. How results are written is in ``filesystem.atomic_file``.
 """
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
-import secrets
-import shutil
-import stat
+import select
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Protocol
+
+from ..filesystem.folder import NOFOLLOW, Place, naming
+from ..filesystem.input_file import input_of, open_input
+
+
+class RefusedError(Exception):
+    """What the command declines to do, and how to have it done."""
+
+
+class ChangedError(Exception):
+    """The source is no longer what it was when reading began.
+
+    Args:
+        consequence: What became of the result and of the source.
+    """
+
+    def __init__(self, consequence: str = "") -> None:
+        self.consequence = consequence
+
+    def __str__(self) -> str:
+        return f"the file changed while it was read; {self.consequence}"
 
 
 class Sink(Protocol):
@@ -27,61 +42,86 @@ class Sink(Protocol):
         ...
 
 
-class ChangedError(Exception):
-    """The source is no longer what it was when reading began."""
-
-    def __str__(self) -> str:
-        return "the file changed while it was read; nothing was written or removed, try again"
-
-
 class Source:
     """A file to read, or standard input, and whether it is still the same.
 
     Args:
-        path: ``None`` for standard input.
+        place: ``None`` for standard input.
+        follow: Whether its name may be a link.
     """
 
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
-        self.file = sys.stdin.buffer if path is None else path.open("rb")
-        self._first = os.fstat(self.file.fileno())
-        is_regular = stat.S_ISREG(self._first.st_mode)
-        self._start = self.file.tell() if is_regular else 0
-        #: How much there is to read, in bytes; ``None`` for what has no length, or hides it as /proc does.
-        self.size = (self._first.st_size - self._start if is_regular else 0) or None
+    def __init__(self, place: Place | None, *, follow: bool = True) -> None:
+        self.place = place
+        self._input = input_of(os.dup(sys.stdin.fileno())) if place is None else open_input(place, follow=follow)
+        self._first = self._input.first
+        #: Whether it is a file on a disk.
+        self.is_regular = self._input.is_regular
+        self._start = self._input.tell() if self.is_regular else 0
+        self._end = self._stated_end() if self.is_regular else None
+        #: How much there is to read, in bytes; ``None`` for what has no length, or does not tell it.
+        self.size = None if self._end is None else max(self._end - self._start, 0) or None
+        self._input.end = self._end  # what is appended meanwhile is not read
+        self.file = io.BufferedReader(self._input)
+
+    def _stated_end(self) -> int | None:
+        """How long the file is; ``None`` where that is a lie, as in /proc, whose files seem empty, and in /sys, whose files seem long."""
+        size = self._first.st_size
+        if not hasattr(os, "pread"):
+            return size
+        has_last_byte = bool(os.pread(self.descriptor, 1, max(size - 1, 0)))
+        is_lie = has_last_byte != (size > 0) and os.fstat(self.descriptor).st_size == size
+        return None if is_lie else size
+
+    @property
+    def descriptor(self) -> int:
+        """Of the open file."""
+        return self._input.fileno()
 
     def rewind(self) -> None:
         """Goes back to where reading began; only if there is a ``size``."""
         self.file.seek(self._start)
 
+    def is_file(self, found: os.stat_result) -> bool:
+        """Whether this is the file that was read."""
+        return os.path.samestat(found, self._first)
+
     def check_unchanged(self) -> None:
-        """Checks that nobody wrote to the file since it was opened.
+        """Checks that nobody wrote to what was read of the file since it was opened. Something may have been appended.
 
         Raises:
             ChangedError: Somebody did.
         """
-        now = os.fstat(self.file.fileno())
-        if (now.st_size, now.st_mtime_ns) != (self._first.st_size, self._first.st_mtime_ns) and stat.S_ISREG(now.st_mode):
+        now = os.fstat(self.descriptor)
+        has_grown = now.st_size > self._first.st_size
+        is_same = (now.st_size, now.st_mtime_ns) == (self._first.st_size, self._first.st_mtime_ns)
+        if self._end is not None and not is_same and not has_grown:
             raise ChangedError
 
     def remove(self) -> None:
-        """Removes the file, if it is still the one that was read.
+        """Removes the file, if it still is the one that was read, to the last byte.
 
         Raises:
-            ChangedError: It was written to, or its name now belongs to another file.
+            ChangedError: It was written to, or its attributes were changed, or its name now belongs to another file.
         """
-        assert self.path is not None
-        self.check_unchanged()
-        if not os.path.samestat(self.path.stat(), self._first):
+        assert self.place is not None
+        now = os.fstat(self.descriptor)
+        self.file.close()  # Windows removes no open files
+        found = self.place.folder.find(self.place.name)
+        if found is None or not self._is_as_read(now) or not self._is_as_read(found):
             raise ChangedError
-        self.path.unlink()
+        with naming(self.place.path):
+            self.place.folder.unlink(self.place.name)
+
+    def _is_as_read(self, found: os.stat_result) -> bool:
+        first = self._first
+        times = (first.st_size, first.st_mtime_ns, first.st_ctime_ns)
+        return self.is_file(found) and (found.st_size, found.st_mtime_ns, found.st_ctime_ns) == times
 
     def __enter__(self) -> Source:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.path is not None:
-            self.file.close()
+        self.file.close()
 
 
 class Stdout:
@@ -90,105 +130,46 @@ class Stdout:
     def write(self, data: bytes, /) -> None:
         """Writes all of ``data``."""
         rest = memoryview(data)
-        with _naming("standard output"):
+        with naming("standard output"):
             while rest:
                 rest = rest[os.write(sys.stdout.fileno(), rest) :]
 
 
-class _File:
-    """A file whose errors name it as the user knows it."""
-
-    def __init__(self, file: io.FileIO, name: Path) -> None:
-        self._file, self._name = file, name
-
-    def write(self, data: bytes, /) -> None:
-        rest = memoryview(data)
-        with _naming(self._name):
-            while rest:
-                rest = rest[self._file.write(rest) :]
-
-    def sync(self) -> None:
-        """Brings what was written to the disk."""
-        with _naming(self._name):
-            os.fsync(self._file.fileno())
-
-
-@contextlib.contextmanager
-def _naming(name: str | Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        error.filename = str(name)
-        raise
-
-
-@contextlib.contextmanager
-def replacing(path: Path, like: Path | None, *, overwrite: bool) -> Iterator[Sink]:
-    """A sink whose bytes become the file ``path`` at the end of the ``with`` block, all of them or none.
+class Device:
+    """What is written to as it is: a device, a pipe with a name, or a descriptor such as a shell's ``/dev/fd/63``.
 
     Args:
-        path: The target. If it is a link, what it points at is replaced; a device or pipe is written to directly.
-        like: The file whose permissions and modification time it gets.
-        overwrite: Whether it may replace a file; if not, one that appears meanwhile is a ``FileExistsError``.
+        place: Its name; not that of a link.
     """
-    target = path.resolve()
-    if target.exists() and not target.is_file():
-        with io.FileIO(target, "wb") as device:
-            yield _File(device, path)
-        return
-    temporary = target.with_name(f".{target.name[:200]}.{secrets.token_hex(8)}.tmp")
-    try:
-        with _create(temporary, path) as file:
-            output = _File(file, path)
-            yield output
-            output.sync()
-        _copy_attributes(like, temporary)
-        with _naming(path):
-            _publish(temporary, target, overwrite)
-        _sync_folder(target.parent)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+
+    def write(self, data: bytes, /) -> None:
+        """Writes all of ``data``."""
+        rest = memoryview(data)
+        with naming(self._place.path):
+            while rest:
+                try:
+                    rest = rest[os.write(self._descriptor, rest) :]
+                except BlockingIOError:  # whoever reads is slow, and the shell's end of the pipe does not wait
+                    select.select([], [self._descriptor], [])
+
+    def __enter__(self) -> Device:
+        place = self._place
+        with naming(place.path):
+            if place.descriptor is not None:
+                self._descriptor = os.dup(place.descriptor)
+            else:
+                self._descriptor = place.folder.open(place.name, os.O_WRONLY | NOFOLLOW | getattr(os, "O_NOCTTY", 0))
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._descriptor)
 
 
-def _create(temporary: Path, path: Path) -> io.FileIO:
-    """A new file that nobody else reads: it gets its permissions when it is complete."""
-    with _naming(path):
-        return io.FileIO(temporary, "xb", opener=lambda name, flags: os.open(name, flags, 0o600))
+class Nowhere:
+    """The sink of a test."""
 
-
-def _publish(temporary: Path, target: Path, overwrite: bool) -> None:
-    """Gives a complete file its name."""
-    if not overwrite:
-        try:
-            os.link(temporary, target)  # unlike a rename, it never replaces a file
-        except FileExistsError:
-            raise
-        except OSError:
-            pass  # a file system without links
-        else:
-            temporary.unlink()
-            return
-    temporary.replace(target)
-
-
-def _copy_attributes(like: Path | None, path: Path) -> None:
-    if like is not None:
-        if hasattr(os, "geteuid") and os.geteuid() == 0:  # others cannot give files away
-            os.chown(path, like.stat().st_uid, like.stat().st_gid)
-        shutil.copystat(like, path)
-        return
-    mask = os.umask(0)
-    os.umask(mask)
-    path.chmod(0o666 & ~mask)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Brings the new name to the disk; where folders cannot be opened (Windows) there is no such thing."""
-    with contextlib.suppress(PermissionError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    def write(self, data: bytes, /) -> None:
+        """Does nothing."""

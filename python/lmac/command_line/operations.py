@@ -25,7 +25,7 @@ def compress(source: Source, sink: Sink, codec: Codec, progress: Progress) -> tu
     """Compresses a file to a sink as one frame; returns both lengths in bytes.
 
     Raises:
-        ChangedError: The file grew or shrank meanwhile.
+        ChangedError: The file shrank meanwhile.
     """
     content_len = written_len = written_content_len = 0
     compressor = codec.begin_frames()
@@ -49,13 +49,11 @@ def compress(source: Source, sink: Sink, codec: Codec, progress: Progress) -> tu
         piece_len = min(READ_LEN, piece_len)
     while piece := source.file.read(piece_len):
         content_len += len(piece)
-        if source.size is not None and content_len > source.size:
-            raise ChangedError
         if several_at_once and content_len == source.size:
             break  # the last block is coded with those before
         write(piece, LmacCompressor.CONTINUE)
         progress.show(written_content_len, written_content_len, written_len)
-    if source.size is not None and (content_len != source.size or source.file.read(1)):
+    if source.size is not None and content_len != source.size:
         raise ChangedError
     write(piece, LmacCompressor.FLUSH_FRAME)
     return content_len, written_len
