@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import lmac
@@ -23,24 +22,11 @@ from lmac.command_line.operations import compress
 from lmac.command_line.progress import Progress
 from lmac.filesystem.folder import place_of
 
-from tiny_model import TINY_MODEL
+from program import LMAC, PROGRAM, names, run
 
-PROGRAM = str(Path(sys.executable).with_name("lmac"))
-LMAC = [PROGRAM, "--model", str(TINY_MODEL)]
 NOISE = random.Random(3).randbytes(3000)
 #: Takes seconds for the text below, so that something can happen meanwhile.
 SLOW = ["--no-adaptive", "--executor", "onnx", "--device", "cpu"]
-
-
-def run(*arguments: object, stdin: bytes = b"", program: Sequence[str] = LMAC) -> subprocess.CompletedProcess[bytes]:
-    """The finished command; a traceback fails every test."""
-    done = subprocess.run([*program, *map(str, arguments)], input=stdin, capture_output=True, timeout=60, check=False)
-    assert b"Traceback" not in done.stderr
-    return done
-
-
-def names(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
 
 
 @pytest.fixture

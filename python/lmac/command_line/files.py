@@ -12,7 +12,7 @@ import select
 import sys
 from typing import Protocol
 
-from ..filesystem.folder import NOFOLLOW, Place, naming
+from ..filesystem.folder import HAS_FOLDERS, NOFOLLOW, Place, naming
 from ..filesystem.input_file import input_of, open_input
 
 
@@ -105,7 +105,8 @@ class Source:
         """
         assert self.place is not None
         now = os.fstat(self.descriptor)
-        self.file.close()  # Windows removes no open files
+        if not HAS_FOLDERS:
+            self.file.close()  # Windows removes no open files; elsewhere an open one keeps its number, so that no other can have it
         found = self.place.folder.find(self.place.name)
         if found is None or not self._is_as_read(now) or not self._is_as_read(found):
             raise ChangedError

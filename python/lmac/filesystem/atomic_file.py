@@ -90,7 +90,8 @@ class AtomicFile:
         self._set_attributes()
         is_synced = self._sync()
         written = os.fstat(self._file.fileno())
-        self._file.close()  # Windows renames no open files
+        if not HAS_FOLDERS:
+            self._file.close()  # Windows renames no open files; elsewhere an open one keeps its number, so that no other can have it
         self._publish()
         is_synced &= self._sync_folder()
         found = self._place.folder.find(self._place.name)
