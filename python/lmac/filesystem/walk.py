@@ -21,18 +21,14 @@ def walk(path: str, on_error: Callable[[OSError], object]) -> Iterator[Place]:
         path: Of the folder; it may be a link to one.
         on_error: Called for each folder that cannot be listed.
     """
+    walker = _Walker(on_error)
     try:
-        with naming(path):
-            walker = _Walker(Folder.at(path), on_error)
-    except OSError as error:
-        on_error(error)
-        return
-    try:
-        yield from walker.visit()
-        while walker.go_on():
-            yield from walker.visit()
+        is_there = walker.enter(path, lambda: Folder.at(path))
+        while is_there:
+            yield from walker.files()
+            is_there = walker.go_on()
     finally:
-        walker.folder.close()
+        walker.close()
 
 
 class _Level(NamedTuple):
@@ -45,46 +41,49 @@ class _Level(NamedTuple):
 
 
 class _Walker:
-    def __init__(self, folder: Folder, on_error: Callable[[OSError], object]) -> None:
-        #: The one at hand.
-        self.folder = folder
+    def __init__(self, on_error: Callable[[OSError], object]) -> None:
         self._on_error = on_error
+        self._folder: Folder | None = None  # the one at hand
+        self._names: list[str] = []  # of the files in it
         self._levels: list[_Level] = []
 
-    def visit(self) -> Iterator[Place]:
+    def files(self) -> Iterator[Place]:
         """The files in the folder at hand, as they were when it was listed."""
-        names, folders = self._listed()
-        for name in names:
-            yield Place(self.folder, name, os.path.join(self.folder.path, name), is_named=False)
-        self._levels.append(_Level(self.folder.path, self.folder.identity, folders[::-1]))
-
-    def _listed(self) -> tuple[list[str], list[str]]:
-        try:
-            with naming(self.folder.path):
-                return self.folder.list()
-        except OSError as error:
-            self._on_error(error)
-            return [], []
+        folder = self._folder
+        assert folder is not None
+        for name in self._names:
+            yield Place(folder, name, os.path.join(folder.path, name), is_named=False)
 
     def go_on(self) -> bool:
         """Goes to the next folder, if there is one."""
         while self._levels:
-            if not self._levels[-1].pending:
-                self._leave()
-            elif self._enter(self._levels[-1].pending.pop()):
+            folder, level = self._folder, self._levels[-1]
+            assert folder is not None
+            if not level.pending:
+                self._leave(folder)
+                continue
+            name = level.pending.pop()
+            if self.enter(os.path.join(folder.path, name), lambda: folder.enter(name)):  # noqa: B023
                 return True
         return False
 
-    def _enter(self, name: str) -> bool:
+    def enter(self, path: str, opening: Callable[[], Folder]) -> bool:
+        """Goes into a folder, if it can be listed: out of another one there may be no way back."""
+        folder = None
         try:
-            with naming(os.path.join(self.folder.path, name)):
-                self._move(self.folder.enter(name))
+            with naming(path):
+                folder = opening()
+                self._names, folders = folder.list()
         except OSError as error:
             self._on_error(error)
+            if folder is not None:
+                folder.close()
             return False
+        self._move(folder)
+        self._levels.append(_Level(path, folder.identity, folders[::-1]))
         return True
 
-    def _leave(self) -> None:
+    def _leave(self, folder: Folder) -> None:
         """Goes back up; where that is not the way one came, the walk ends."""
         self._levels.pop()
         if not self._levels:
@@ -92,13 +91,18 @@ class _Walker:
         above = self._levels[-1]
         try:
             with naming(above.path):
-                self._move(self.folder.leave(above.path))
-                if self.folder.identity != above.identity:
+                self._move(parent := folder.leave(above.path))
+                if parent.identity != above.identity:
                     raise OSError(errno.ENOENT, "a folder in it was moved away meanwhile; the rest is left alone")
         except OSError as error:
             self._on_error(error)
             self._levels.clear()
 
     def _move(self, folder: Folder) -> None:
-        self.folder.close()
-        self.folder = folder
+        self.close()
+        self._folder = folder
+
+    def close(self) -> None:
+        """Closes the folder at hand."""
+        if self._folder is not None:
+            self._folder.close()
