@@ -9,19 +9,21 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property, partial
 from pathlib import Path
 
 from .._core import CorruptedDataError, LmacError
 from ..coding.codec import Codec
-from .files import ChangedError, Sink, Source, Stdout, replacing
+from .files import ChangedError, Sink, Source, replacing
 from .listing import HEAD, Listing, read_listing
 from .operations import Restorer, compress
+from .options import STDIN
 from .progress import Progress
+from .standard_streams import Stdout, say
 
 SUFFIX = ".lmac"
-STDIN = "-"
 
 #: Exit codes, as gzip's: all is well; something failed; what could be done was done, but bytes were lost before.
 OK, ERROR, WARNING = 0, 1, 2
@@ -32,10 +34,15 @@ class RefusedError(Exception):
 
 
 class Command:
-    """The options of the command line, and one codec for all files."""
+    """The options of the command line, and one codec for all files.
 
-    def __init__(self, options: argparse.Namespace) -> None:
-        self._options = options
+    Args:
+        options: As ``parsing`` gives them.
+        check: Called between files; an exception ends the run.
+    """
+
+    def __init__(self, options: argparse.Namespace, check: Callable[[], object]) -> None:
+        self._options, self._check = options, check
         self._total = Listing()
         self._listed = 0
         self._has_missed = False  # a folder that could not be read
@@ -59,8 +66,15 @@ class Command:
         )
 
     def run_all(self, names: list[str]) -> int:
-        """Works on all files, and returns the exit code."""
-        codes = [self.run(name) for name in self._expand(names)]
+        """Works on all files, and returns the exit code.
+
+        Raises:
+            StdoutError: Standard output takes no more.
+        """
+        codes = []
+        for name in self._expand(names):
+            codes.append(self.run(name))
+            self._check()
         if self._listed > 1:
             _print(self._total.line(f"{self._listed} files"))
         return ERROR if ERROR in codes or self._has_missed else max(codes, default=OK)
@@ -70,7 +84,7 @@ class Command:
         try:
             return self._work(name, None if name == STDIN else Path(name))
         except BrokenPipeError:
-            return ERROR  # nobody reads on: nothing to say, as with other filters
+            return ERROR  # nobody reads what -o names: nothing to say, as with other filters
         except (LmacError, RefusedError, ChangedError, ValueError) as error:
             return self.complain(f"{name}: {error}{self._hint(error)}")
         except OSError as error:
@@ -93,7 +107,7 @@ class Command:
     def complain(self, message: object) -> int:
         """Says what went wrong, unless told twice to be quiet."""
         if self._options.quiet < 2:
-            print(f"lmac: {message}", file=sys.stderr)
+            say(f"lmac: {message}\n")
         return ERROR
 
     def _expand(self, names: list[str]) -> list[str]:
@@ -173,7 +187,7 @@ class Command:
     def _may_overwrite(self, target: Path) -> bool:
         if self._options.quiet or STDIN in self._options.files or not (sys.stdin.isatty() and sys.stderr.isatty()):
             return False
-        print(f"lmac: {target} already exists; overwrite it (y/n)? ", end="", file=sys.stderr, flush=True)
+        say(f"lmac: {target} already exists; overwrite it (y/n)? ")
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 
     def _sibling(self, path: Path | None) -> Path:
@@ -192,12 +206,13 @@ class Command:
         to_terminal = isinstance(sink, Stdout) and sys.stdout.isatty()
         wants_progress = sys.stderr.isatty() if self._options.progress is None else self._options.progress
         is_shown = wants_progress and not self._options.quiet and not to_terminal
+        check = sink.check if isinstance(sink, Stdout) else None
         if not self._reads_frames:
-            with Progress(name, source.size, is_shown) as progress:
+            with Progress(name, source.size, is_shown, check) as progress:
                 sizes = compress(source, sink, self._codec, progress)
             self._report(name, *sizes)
             return False
-        with Progress(name, self._content_len(source) if is_shown else None, is_shown) as progress:
+        with Progress(name, self._content_len(source) if is_shown else None, is_shown, check) as progress:
             restorer = Restorer(source, sink, lambda: self._codec, progress)
             if self._options.recover:
                 restorer.on_loss = partial(self._warn_of_loss, name)
@@ -221,10 +236,9 @@ class Command:
         is_watched = sys.stderr.isatty() and not (options.quiet or options.stdout or options.test)
         if not options.verbose and not is_watched:
             return
-        bits_per_byte = 8 * compressed_len / max(content_len, 1)
+        bits_per_byte = f", {8 * compressed_len / content_len:.3f} bits per byte" if content_len else ""
         is_intact = ", intact" if options.test else ""
-        line = f"{name}: {content_len} bytes, compressed {compressed_len}, {bits_per_byte:.3f} bits per byte{is_intact}"
-        print(line, file=sys.stderr)
+        say(f"{name}: {content_len} bytes, compressed {compressed_len}{bits_per_byte}{is_intact}\n")
 
 
 def _print(line: str) -> None:

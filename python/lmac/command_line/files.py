@@ -13,10 +13,11 @@ import os
 import secrets
 import shutil
 import stat
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
+
+from .standard_streams import stdin
 
 
 class Sink(Protocol):
@@ -43,7 +44,7 @@ class Source:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self.file = sys.stdin.buffer if path is None else path.open("rb")
+        self.file = stdin() if path is None else path.open("rb")
         self._first = os.fstat(self.file.fileno())
         is_regular = stat.S_ISREG(self._first.st_mode)
         self._start = self.file.tell() if is_regular else 0
@@ -82,17 +83,6 @@ class Source:
     def __exit__(self, *_: object) -> None:
         if self.path is not None:
             self.file.close()
-
-
-class Stdout:
-    """Standard output without a buffer, so that errors are noticed here and not when Python exits."""
-
-    def write(self, data: bytes, /) -> None:
-        """Writes all of ``data``."""
-        rest = memoryview(data)
-        with _naming("standard output"):
-            while rest:
-                rest = rest[os.write(sys.stdout.fileno(), rest) :]
 
 
 class _File:
