@@ -12,7 +12,7 @@ import lmac.coding.lmac_file
 import lmac.coding.stream
 import lmac.predictors.predictor
 import pytest
-from lmac.command_line import cli
+from lmac.command_line.options import command_parser, own_options
 
 from conftest import needs_default_model
 
@@ -57,6 +57,6 @@ def test_every_row_of_a_table_has_the_cells_of_its_header() -> None:
 
 def test_the_manual_page_names_every_option_of_the_help() -> None:
     page = (ROOT / "docs" / "lmac.1").read_text().replace("\\-", "-")
-    options = [option for action in cli._parser()._actions for option in action.option_strings]
+    options = list(own_options(command_parser()))
     assert len(options) > 30
     assert [option for option in options if option not in page] == []

@@ -106,10 +106,10 @@ metadata.version = version
     assert done.returncode == (0 if "native executor    passed" in done.stdout else 1)
 
 
-def test_a_package_without_its_model_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_package_without_its_model_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("lmac.predictors.model.DEFAULT_MODEL", "none")
     assert cli.main(["doctor"]) == 1
-    assert "this installation of lmac has no model of its own" in capsys.readouterr().out.partition("\nProblems\n")[2]
+    assert "this installation of lmac has no model of its own" in capfd.readouterr().out.partition("\nProblems\n")[2]
 
 
 def test_a_file_called_doctor_is_compressed_as_ever(tmp_path: Path) -> None:
@@ -144,12 +144,12 @@ def test_compressing_does_not_load_the_doctor(tmp_path: Path) -> None:
 
 
 @needs_default_model
-def test_every_model_of_the_package_is_tested(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_model_of_the_package_is_tested(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     def damaged(name: str | None) -> bytes:
         return read_model(name)[: -1 if name == "fast" else None]
 
     monkeypatch.setattr("lmac.command_line.doctor.read_model", damaged)
     assert cli.main(["doctor"]) == 1
-    out = capsys.readouterr().out
+    out = capfd.readouterr().out
     assert "native executor    failed: fast\n" in out
     assert "native executor, model fast: " in out.partition("\nProblems\n")[2]

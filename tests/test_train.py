@@ -29,10 +29,11 @@ from lmac.lab.data import Source  # noqa: E402
 from lmac.lab.export import export, model_file, read  # noqa: E402
 from lmac.lab.mean import mean_of, network_of  # noqa: E402
 from lmac.lab.model import MAX_SCORE, ExactTransformer, exact, saturate  # noqa: E402
+from lmac.lab.progress import Progress  # noqa: E402
 from lmac.lab.report import Report  # noqa: E402
 from lmac.lab.resize import resized  # noqa: E402
 from lmac.lab.settings import Settings  # noqa: E402
-from lmac.lab.train import Progress, Training, validation_bits  # noqa: E402
+from lmac.lab.train import Training, validation_bits  # noqa: E402
 from lmac.lab.train_command import worth_compiling  # noqa: E402
 
 pytestmark = pytest.mark.lab
@@ -89,7 +90,7 @@ def test_the_report_says_what_is_used_and_how_long_it_takes(text: Path, tmp_path
     assert cli.main(arguments) == 0
     captured = capsys.readouterr()
     assert captured.out == ""
-    for part in ("14.4 KB in 1 document; validation: 1.6 KB", "begins from nothing", "multiply-adds per byte", "thread", "3 minutes or 4 steps", "left"):
+    for part in ("14.4 kB in 1 document; validation: 1.6 kB", "begins from nothing", "multiply-adds per byte", "thread", "3 minutes or 4 steps", " kB/s"):
         assert part in captured.err
     assert len(validations(captured.err)) == 2
 
@@ -246,8 +247,9 @@ def test_a_terminal_shows_one_live_line_and_anything_else_plain_lines(monkeypatc
         report.step(progress, 0.25, 1.5)
         assert not report.due()
         report.say("done")
-        text = "step 50: 25 %, 80 KB at 8.0 KB/s, 1.500 bits per byte, 30 seconds left"
-        assert stream.getvalue() == (f"{CLEAR_LINE}{text}{CLEAR_LINE}done\n" if live else f"{text}\ndone\n")
+        line = "step 50: 25 %  80 kB  8.0 kB/s  1.500 bits per byte  30 s left"
+        plain = "step 50: 25 %, 80 kB, 8.0 kB/s, 1.500 bits per byte, 30 s left"
+        assert stream.getvalue() == (f"{CLEAR_LINE}{line}{CLEAR_LINE}done\n" if live else f"{plain}\ndone\n")
 
 
 def test_the_step_is_compiled_only_where_the_run_is_longer_than_compiling() -> None:

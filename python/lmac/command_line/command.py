@@ -10,7 +10,7 @@ import argparse
 import errno
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from functools import cached_property, partial
 
@@ -19,22 +19,28 @@ from ..coding.codec import Codec
 from ..filesystem.atomic_file import AtomicFile, is_temporary
 from ..filesystem.folder import Place, place_of
 from ..filesystem.walk import walk
-from .files import ChangedError, RefusedError, Sink, Source, Stdout
+from .files import ChangedError, RefusedError, Sink, Source
 from .listing import HEAD, Listing, read_listing
 from .names import STDIN, SUFFIX, shown
 from .operations import Restorer, compress
 from .progress import Progress
 from .results import AlreadyCompressedError, open_sink, reads_frames, target_of
+from .standard_streams import Stdout, say
 
 #: Exit codes, as gzip's: all is well; something failed; what could be done was done, but something is not as it should be.
 OK, ERROR, WARNING = 0, 1, 2
 
 
 class Command:
-    """The options of the command line, and one codec for all files."""
+    """The options of the command line, and one codec for all files.
 
-    def __init__(self, options: argparse.Namespace) -> None:
-        self._options = options
+    Args:
+        options: As ``parsing`` gives them.
+        check: Called between files; an exception ends the run.
+    """
+
+    def __init__(self, options: argparse.Namespace, check: Callable[[], object]) -> None:
+        self._options, self._check = options, check
         self._total = Listing()
         self._listed = 0
         self._has_missed = False  # a folder that could not be read
@@ -58,8 +64,16 @@ class Command:
         )
 
     def run_all(self, names: list[str]) -> int:
-        """Works on all files, and returns the exit code."""
-        codes = {code for name in names for code in self._run_named(name)}
+        """Works on all files, and returns the exit code.
+
+        Raises:
+            StdoutError: Standard output takes no more.
+        """
+        codes = set()
+        for name in names:
+            for code in self._run_named(name):
+                codes.add(code)
+                self._check()
         if self._listed > 1:
             _print(self._total.line(f"{self._listed} files"))
         return ERROR if ERROR in codes or self._has_missed else max(codes, default=OK)
@@ -80,7 +94,7 @@ class Command:
             with nullcontext(place) if is_open else place_of(name) as opened:
                 return self._work(name, opened)
         except BrokenPipeError:
-            return ERROR  # nobody reads on: nothing to say, as with other filters
+            return ERROR  # nobody reads what -o names: nothing to say, as with other filters
         except AlreadyCompressedError as error:
             return self._warn(f"{name}: {error}")
         except (LmacError, RefusedError, ChangedError, ValueError) as error:
@@ -130,7 +144,7 @@ class Command:
     def complain(self, message: object) -> int:
         """Says what went wrong, unless told twice to be quiet."""
         if self._options.quiet < 2:
-            print(f"lmac: {shown(str(message))}", file=sys.stderr)
+            say(f"lmac: {shown(str(message))}\n")
         return ERROR
 
     def _warn(self, message: object) -> int:
@@ -194,12 +208,13 @@ class Command:
         to_terminal = isinstance(sink, Stdout) and sys.stdout.isatty()
         wants_progress = sys.stderr.isatty() if self._options.progress is None else self._options.progress
         is_shown = wants_progress and not self._options.quiet and not to_terminal
+        check = sink.check if isinstance(sink, Stdout) else None
         if not self._reads_frames:
-            with Progress(name, source.size, is_shown) as progress:
+            with Progress(name, source.size, is_shown, check) as progress:
                 sizes = compress(source, sink, self._codec, progress)
             self._report(name, *sizes)
             return False
-        with Progress(name, self._content_len(source) if is_shown else None, is_shown) as progress:
+        with Progress(name, self._content_len(source) if is_shown else None, is_shown, check) as progress:
             restorer = Restorer(source, sink, lambda: self._codec, progress)
             if self._options.recover:
                 restorer.on_loss = partial(self._warn_of_loss, name)
@@ -223,10 +238,9 @@ class Command:
         is_watched = sys.stderr.isatty() and not (options.quiet or options.stdout or options.test)
         if not options.verbose and not is_watched:
             return
-        bits_per_byte = 8 * compressed_len / max(content_len, 1)
+        bits_per_byte = f", {8 * compressed_len / content_len:.3f} bits per byte" if content_len else ""
         is_intact = ", intact" if options.test else ""
-        line = f"{shown(name)}: {content_len} bytes, compressed {compressed_len}, {bits_per_byte:.3f} bits per byte{is_intact}"
-        print(line, file=sys.stderr)
+        say(f"{shown(name)}: {content_len} bytes, compressed {compressed_len}{bits_per_byte}{is_intact}\n")
 
 
 def _print(line: str) -> None:

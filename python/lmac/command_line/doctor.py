@@ -19,6 +19,8 @@ from .. import __version__
 from .._core import Executor, LmacError, Model, cpu_features, instruction_sets
 from ..predictors import providers
 from ..predictors.model import DEFAULT_MODEL, model_names, read_model
+from .options import UsageError
+from .standard_streams import Stdout
 
 HELP = "usage: lmac doctor\n\nShow what this machine has and what lmac uses of it. The exit status is 1 if something is broken."
 
@@ -28,22 +30,18 @@ _REINSTALL = "pip install --force-reinstall --no-deps lmac"
 
 
 def main(arguments: Sequence[str] = ()) -> int:
-    """Prints the report; returns 1 if something is broken, otherwise 0."""
+    """Prints the report; returns 1 if something is broken, otherwise 0.
+
+    Raises:
+        UsageError: An argument that it does not take.
+        StdoutError: The report cannot be printed.
+    """
     if not arguments:
-        return _examine()
-    if arguments[0] in ("-h", "--help"):
-        print(HELP)
-        return 0
-    print(f"lmac: doctor takes no {arguments[0]!r}; see lmac doctor --help", file=sys.stderr)
-    return 1
-
-
-def _examine() -> int:
-    try:
         return Doctor().examine()
-    except BrokenPipeError:  # nobody reads on; what is still buffered must not raise again at the end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+    if arguments[0] in ("-h", "--help"):
+        _print(HELP)
+        return 0
+    raise UsageError(f"doctor takes no {arguments[0]!r}", "lmac doctor")
 
 
 class Doctor:
@@ -63,9 +61,9 @@ class Doctor:
             "Self-test of the models inside the package": self._show_self_tests,
         }
         for title, show in sections.items():
-            print(title, flush=True)
+            _print(title)
             show()
-            print(flush=True)
+            _print("")
         return self._conclude()
 
     def _show_versions(self) -> None:
@@ -144,13 +142,17 @@ class Doctor:
     def _conclude(self) -> int:
         for title, lines in (("Advice", self._advice), ("Problems", self._problems)):
             if lines:
-                print("\n".join([title, *(f"  * {line}" for line in lines), ""]))
-        print("Something is broken: see the problems above." if self._problems else "lmac works here.")
+                _print("\n".join([title, *(f"  * {line}" for line in lines), ""]))
+        _print("Something is broken: see the problems above." if self._problems else "lmac works here.")
         return 1 if self._problems else 0
 
 
 def _show(label: str, text: str) -> None:
-    print(f"  {label:{_LABEL_LEN}} {text}", flush=True)
+    _print(f"  {label:{_LABEL_LEN}} {text}")
+
+
+def _print(text: str) -> None:
+    Stdout().write(f"{text}\n".encode(sys.stdout.encoding, "backslashreplace"))
 
 
 def _failure(attempt: Callable[[], object]) -> str | None:
@@ -200,7 +202,3 @@ def _run_in_onnx_runtime(model: str | None, device: str) -> None:
     from ..predictors.onnx_executor import OnnxExecutor
 
     OnnxExecutor(read_model(model), device=device)
-
-
-if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))

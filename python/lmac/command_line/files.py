@@ -9,11 +9,11 @@ from __future__ import annotations
 import io
 import os
 import select
-import sys
 from typing import Protocol
 
 from ..filesystem.folder import HAS_FOLDERS, NOFOLLOW, Place, naming
 from ..filesystem.input_file import input_of, open_input
+from .standard_streams import STDIN
 
 
 class RefusedError(Exception):
@@ -52,7 +52,7 @@ class Source:
 
     def __init__(self, place: Place | None, *, follow: bool = True) -> None:
         self.place = place
-        self._input = input_of(os.dup(sys.stdin.fileno())) if place is None else open_input(place, follow=follow)
+        self._input = input_of(os.dup(STDIN), "standard input") if place is None else open_input(place, follow=follow)
         self._first = self._input.first
         #: Whether it is a file on a disk.
         self.is_regular = self._input.is_regular
@@ -123,17 +123,6 @@ class Source:
 
     def __exit__(self, *_: object) -> None:
         self.file.close()
-
-
-class Stdout:
-    """Standard output without a buffer, so that errors are noticed here and not when Python exits."""
-
-    def write(self, data: bytes, /) -> None:
-        """Writes all of ``data``."""
-        rest = memoryview(data)
-        with naming("standard output"):
-            while rest:
-                rest = rest[os.write(sys.stdout.fileno(), rest) :]
 
 
 class Device:

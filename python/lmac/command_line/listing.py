@@ -50,11 +50,6 @@ class Listing:
         return self
 
     @property
-    def bits_per_byte(self) -> float:
-        """Compressed bits per byte of content."""
-        return 8 * self.compressed / max(self.uncompressed, 1)
-
-    @property
     def model(self) -> str:
         """The name of the model, if it is one inside the package; else its id, as far as a frame states it."""
         if len(self.models) != 1:
@@ -64,11 +59,11 @@ class Listing:
 
     def line(self, name: str) -> str:
         """A line of the table."""
-        ratio = self.uncompressed / max(self.compressed, 1)
-        return (
-            f"{self.frames:>7} {self.blocks:>7} {self.compressed:>14,} {self.uncompressed:>14,} "
-            f"{ratio:>8.3f} {self.bits_per_byte:>9.3f}  {self.model:<7} {name}"
-        )
+        ratio = bits_per_byte = "-"  # of nothing
+        if self.uncompressed:
+            ratio, bits_per_byte = f"{self.uncompressed / self.compressed:.3f}", f"{8 * self.compressed / self.uncompressed:.3f}"
+        lengths = f"{self.frames:>7} {self.blocks:>7} {self.compressed:>14,} {self.uncompressed:>14,}"
+        return f"{lengths} {ratio:>8} {bits_per_byte:>9}  {self.model:<7} {name}"
 
     def details(self) -> str:
         """What the table has no room for."""

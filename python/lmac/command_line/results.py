@@ -16,10 +16,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from ..filesystem.atomic_file import AtomicFile
 from ..filesystem.folder import Place, naming, place_of
-from .files import Device, Nowhere, RefusedError, Sink, Source, Stdout
+from .files import Device, Nowhere, RefusedError, Sink, Source
 from .names import STDIN, SUFFIX, shown
-
-STDOUT_DESCRIPTOR = 1
+from .standard_streams import STDOUT, Stdout, say
 
 
 class AlreadyCompressedError(Exception):
@@ -41,7 +40,7 @@ def target_of(place: Place | None, options: argparse.Namespace) -> Iterator[Plac
         yield None
     elif options.output:
         with place_of(options.output) as target:
-            yield None if target.descriptor == STDOUT_DESCRIPTOR else target
+            yield None if target.descriptor == STDOUT else target
     else:
         assert place is not None
         yield place.sibling(_sibling_name(place.name, options))
@@ -94,7 +93,7 @@ def _found(target: Place) -> os.stat_result | None:
 def _check_stdout(source: Source, options: argparse.Namespace) -> None:
     if not reads_frames(options) and not options.force and sys.stdout.isatty():
         raise RefusedError("compressed data is not written to a terminal; use -o FILE, or -f to do it anyway")
-    if source.is_regular and source.is_file(os.fstat(sys.stdout.fileno())):
+    if source.is_regular and source.is_file(os.fstat(STDOUT)):
         raise RefusedError("input and output are the same file")
 
 
@@ -119,5 +118,5 @@ def _check_replaced(target: Place, found: os.stat_result, source: Source, option
 def _is_answered_yes(question: str, options: argparse.Namespace) -> bool:
     if options.quiet or STDIN in options.files or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
-    print(f"lmac: {shown(question)}", end="", file=sys.stderr, flush=True)
+    say(f"lmac: {shown(question)}")
     return sys.stdin.readline().strip().lower() in ("y", "yes")

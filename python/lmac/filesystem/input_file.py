@@ -26,10 +26,15 @@ class InputFile(io.FileIO):
     """A file to read, with a descriptor of its own.
 
     Reading waits for the other end of a pipe, but a regular file that is not ready, as some of the kernel's, is an error.
+
+    Args:
+        descriptor: It belongs to the input from now on.
+        path: What errors call it.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, path: str) -> None:
         super().__init__(descriptor, "rb")
+        self._path = path
         #: What it was when it was opened.
         self.first = os.fstat(descriptor)
         #: Where it ends for us, if something is appended meanwhile.
@@ -49,10 +54,11 @@ class InputFile(io.FileIO):
         if self._waits:  # a pipe that nobody has opened to write yet looks as if it had ended
             self._waits = False
             self._wait()
-        while (count := super().readinto(view)) is None:
-            if self.is_regular:
-                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-            self._wait()
+        with naming(self._path):
+            while (count := super().readinto(view)) is None:
+                if self.is_regular:
+                    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+                self._wait()
         return count
 
     def _wait(self) -> None:
@@ -70,12 +76,12 @@ def open_input(place: Place, *, follow: bool = True) -> InputFile:
     """
     with naming(place.path):
         if place.descriptor is not None:
-            return input_of(os.dup(place.descriptor))
-        return input_of(place.folder.open(place.name, _FLAGS | (0 if follow else NOFOLLOW)))
+            return input_of(os.dup(place.descriptor), place.path)
+        return input_of(place.folder.open(place.name, _FLAGS | (0 if follow else NOFOLLOW)), place.path)
 
 
-def input_of(descriptor: int) -> InputFile:
-    """The input that a descriptor stands for, which then belongs to it.
+def input_of(descriptor: int, path: str) -> InputFile:
+    """The input that a descriptor stands for, which then belongs to it; errors call it ``path``.
 
     Raises:
         IsADirectoryError: It is a folder.
@@ -83,7 +89,7 @@ def input_of(descriptor: int) -> InputFile:
     try:
         if stat.S_ISDIR(os.fstat(descriptor).st_mode):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        return InputFile(descriptor)
+        return InputFile(descriptor, path)
     except BaseException:
         os.close(descriptor)
         raise

@@ -5,12 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from ..command_line.progress import CLEAR_LINE
-
-if TYPE_CHECKING:
-    from .train import Progress
+from ..command_line.progress import CLEAR_LINE, ProgressLine, amount, speed, time_left
+from ..command_line.standard_streams import say
+from .progress import Progress
 
 LIVE_SECONDS, PLAIN_SECONDS = 0.5, 20.0  # between reports
 
@@ -25,11 +23,12 @@ class Report:
     def __init__(self, origin: str | None = None) -> None:
         self._origin = origin
         self._live = sys.stderr.isatty()
+        self._line = ProgressLine()
         self._next = 0.0
 
     def say(self, text: str) -> None:
         """A line that stays."""
-        print((CLEAR_LINE if self._live else "") + text, file=sys.stderr, flush=True)
+        say(f"{CLEAR_LINE if self._live else ''}{text}\n")
 
     def due(self) -> bool:
         """Whether it is time for :meth:`step`."""
@@ -38,14 +37,12 @@ class Report:
     def step(self, progress: Progress, share: float, bits: float) -> None:
         """How far the run is, how fast it goes, how long it will take; ``bits`` per byte of training text."""
         self._next = time.monotonic() + (LIVE_SECONDS if self._live else PLAIN_SECONDS)
-        speed = progress.bytes_seen / max(progress.seconds, 1e-9)
-        left = duration(progress.seconds * (1 - share) / share) if share > 0 else "unknown time"
-        text = f"step {progress.step}: {100 * share:.0f} %, {size(progress.bytes_seen)} at {speed / 1e3:.1f} KB/s, {bits:.3f} bits per byte, {left} left"
+        seen, seconds = progress.bytes_seen, progress.seconds
+        figures = [f"{100 * share:.0f} %", amount(seen), speed(seen, seconds), f"{bits:.3f} bits per byte", *time_left(seconds, share)]
         if self._live:
-            sys.stderr.write(CLEAR_LINE + text)
-            sys.stderr.flush()
+            self._line.draw(f"step {progress.step}:", figures)
         else:
-            self.say(text)
+            self.say(f"step {progress.step}: {', '.join(figures)}")
 
     def validation(self, progress: Progress, improved: bool) -> None:
         """What the held-out text costs now."""
@@ -55,7 +52,7 @@ class Report:
     def end(self, progress: Progress, share: float, interrupted: bool, output: Path) -> None:
         """Why the run ended and what there is now."""
         if interrupted:
-            self.say(f"interrupted after {duration(progress.seconds)}, {100 * share:.0f} % of the run; the same command with --resume continues it")
+            self.say(f"interrupted after {roughly(progress.seconds)}, {100 * share:.0f} % of the run; the same command with --resume continues it")
         elif share < 1:
             self.say(f"stopped at {100 * share:.0f} % of the run: validation no longer improves")
         before = f" ({self._origin}: {progress.curve[0][2]:.4f})" if self._origin else ""
@@ -65,19 +62,11 @@ class Report:
         self.say(f"{output}.checkpoint is for --resume alone and can be deleted; {output.with_suffix('.svg')} shows the curve")
 
 
-def duration(seconds: float) -> str:
+def roughly(seconds: float) -> str:
     """Rounded as people would say it."""
     if seconds < 100:
         return f"{seconds:.0f} seconds"
     return f"{seconds / 60:.0f} minutes" if seconds < 100 * 60 else f"{seconds / 3600:.1f} hours"
-
-
-def size(count: float) -> str:
-    """Bytes with a decimal unit."""
-    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
-        if count >= scale:
-            return f"{count / scale:.3g} {unit}"
-    return f"{count:.0f} bytes"
 
 
 def counted(count: int, noun: str) -> str:

@@ -13,13 +13,14 @@ from typing import Any
 
 import torch
 
+from ..command_line.progress import amount
 from ..predictors.model import DEFAULT_MODEL
 from .architecture import SIZES, Architecture
 from .data import Sampler, Source, hold_out, read_sources
 from .export import read
 from .mean import mean_of
 from .model import ExactTransformer
-from .report import Report, counted, duration, size
+from .report import Report, counted, roughly
 from .resize import RESIZABLE, resized
 from .settings import DEFAULT_MINUTES, FOR_FINE_TUNING, FOR_MESSAGES, ON_CUDA, PASSES, Settings
 from .train import Training, checkpoint_path, train, validate
@@ -124,7 +125,7 @@ def refuse_more_than_memory(architecture: Architecture, device: torch.device) ->
     needed = 16 * architecture.parameters()
     there = torch.cuda.mem_get_info(device)[1] if device.type == "cuda" else memory_bytes()
     if needed > there:
-        raise ValueError(f"training this shape takes more than {size(needed)} of memory, and {size(there)} are there: give fewer --context-rows-log2, say")
+        raise ValueError(f"training this shape takes more than {amount(needed)} of memory, and {amount(there)} are there: give fewer --context-rows-log2, say")
 
 
 def memory_bytes() -> int:
@@ -171,7 +172,7 @@ def describe(run: Training, origin: str, sources: list[Source], held_out: list[S
     text_bytes = sum(len(source.data) for source in sources)
     documents, kind = sum(len(source.starts) for source in sources), "message" if settings.messages else "document"
     validation_bytes = sum(len(source.data) for source in held_out)
-    report.say(f"text: {size(text_bytes)} in {counted(documents, kind)}; validation: {size(validation_bytes)} of other text")
+    report.say(f"text: {amount(text_bytes)} in {counted(documents, kind)}; validation: {amount(validation_bytes)} of other text")
     begins = f"goes on at step {progress.step}" if resuming else f"begins as {origin}" if origin else "begins from nothing"
     shape = f"width {architecture.width}, {counted(architecture.layers, 'layer')}"
     report.say(f"model: {begins}, {shape}, {architecture.multiply_adds() / 1e6:.2f} M multiply-adds per byte")
@@ -183,10 +184,10 @@ def describe(run: Training, origin: str, sources: list[Source], held_out: list[S
 
 def length(settings: Settings, text_bytes: int) -> str:
     """How long a run may take, in words."""
-    limits = [f"{duration(60 * settings.minutes)}"] if settings.minutes is not None else []
+    limits = [f"{roughly(60 * settings.minutes)}"] if settings.minutes is not None else []
     if settings.steps is not None:
         seen = settings.steps * settings.batch * settings.sample_steps
-        limits.append(f"{settings.steps} steps ({size(seen)}, {seen / text_bytes:.1f} passes through the text)")
+        limits.append(f"{settings.steps} steps ({amount(seen)}, {seen / text_bytes:.1f} passes through the text)")
     return "at most " + " or ".join(limits)
 
 

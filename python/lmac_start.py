@@ -1,0 +1,16 @@
+"""Where the command ``lmac`` begins: before the package is imported, which takes most of the time until there is something to clean up.
+
+Until then Ctrl-C ends the process as the system does it, without a traceback. This module stands outside of the package, because importing
+any part of that imports all of it.
+"""
+
+import signal
+
+
+def main() -> int:
+    """Entry point; returns the exit code."""
+    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:  # it may also be ignored, as behind nohup
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from lmac.command_line import cli
+
+    return cli.main()
