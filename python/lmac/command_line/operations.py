@@ -27,7 +27,7 @@ def compress(source: Source, sink: Sink, codec: Codec, progress: Progress) -> tu
         ChangedError: The file grew or shrank meanwhile.
     """
     content_len = written_len = written_content_len = 0
-    compressor = codec.begin_frames()
+    engine, compressor = codec._engine, codec._begin_frames()
     compressor.pledge(source.size)
 
     def show(report: Report) -> None:
@@ -35,15 +35,13 @@ def compress(source: Source, sink: Sink, codec: Codec, progress: Progress) -> tu
 
     def write(part: bytes, mode: int) -> None:
         nonlocal written_len, written_content_len
-        with codec.exclusive() as predictor:
-            output = compressor.compress(part, mode, predictor, progress=show)
+        output = engine.run(lambda predictor: compressor.compress(part, mode, predictor, progress=show))
         sink.write(output)
         written_len += len(output)
         written_content_len = compressor.compressed_len  # kept, since it cannot be asked while it works
 
-    with codec.exclusive() as predictor:
-        piece_len = compressor.piece_len(predictor)
-    several_at_once = codec.blocks_at_once > 1
+    piece_len = engine.run(compressor.piece_len)
+    several_at_once = engine.blocks_at_once > 1
     if not several_at_once:
         piece_len = min(READ_LEN, piece_len)
     while piece := source.file.read(piece_len):
@@ -94,7 +92,7 @@ class Restorer:
         while following:
             group, following = [following], None
             # Blocks that may not be there yet are not waited for.
-            while self._walk.seekable and len(group) < self._codec().blocks_at_once and (following := self._next_block()):
+            while self._walk.seekable and len(group) < self._codec()._engine.blocks_at_once and (following := self._next_block()):
                 if following.frame_start != group[0].frame_start:
                     break
                 group.append(following)
@@ -120,11 +118,12 @@ class Restorer:
         """Restores blocks of one frame at the same time, and writes them in order."""
         last = group[-1]
 
-        def report(done_bytes: int) -> None:
+        def show(done_bytes: int) -> None:
             self._progress.show(group[0].start + done_bytes, last.start + last.block.content_len, last.end_position)
 
-        report(0)
-        contents = self._codec().decompress_blocks([(coded.block, coded.payload) for coded in group], progress=report)
+        show(0)
+        blocks = [(coded.block, coded.payload) for coded in group]
+        contents = self._codec()._engine.restore_blocks(blocks, progress=lambda report: show(report.done))
         for coded, content in zip(group, contents, strict=True):
             if isinstance(content, bytes):
                 self._sink.write(content)
