@@ -170,10 +170,9 @@ def test_content_beyond_the_limit_is_refused(tiny_codec: lmac.Codec) -> None:
 
 
 def test_lengths_out_of_range_are_refused(tiny_model: bytes, adaptive: bool) -> None:
-    for block_len, lane_len in ((0, 1), (1, 0), (2**24 + 1, 1), (None, 2**24 + 1)):
-        codec = lmac.Codec(tiny_model, adaptive=adaptive, block_len=block_len, lane_len=lane_len)
-        with pytest.raises(ValueError, match="_len must be"):
-            codec.compress(b"")
+    for block_len, lane_len in ((0, 1), (1, 0), (2**24 + 1, 1), (None, 2**24 + 1), (-1, 1), (1, -1), (10**30, 1)):
+        with pytest.raises(ValueError, match="_len must"):
+            lmac.Codec(tiny_model, adaptive=adaptive, block_len=block_len, lane_len=lane_len)
 
 
 def test_unknown_names_are_refused(tiny_model: bytes) -> None:

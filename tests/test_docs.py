@@ -8,7 +8,7 @@ from pathlib import Path
 
 import lmac
 import lmac.coding.codec
-import lmac.coding.lmac_file
+import lmac.coding.opening
 import lmac.coding.stream
 import lmac.predictors.predictor
 import pytest
@@ -26,7 +26,7 @@ def test_the_example_of_a_predictor() -> None:
 
 
 @needs_default_model
-@pytest.mark.parametrize("module", [lmac, lmac.coding.codec, lmac.coding.lmac_file, lmac.coding.stream])
+@pytest.mark.parametrize("module", [lmac, lmac.coding.codec, lmac.coding.opening, lmac.coding.stream])
 def test_the_examples_of_the_package(module: object) -> None:
     result = doctest.testmod(module)  # type: ignore[arg-type]
     assert result.failed == 0

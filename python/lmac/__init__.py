@@ -7,7 +7,7 @@
 b'The quick brown fox jumps over the lazy dog.'
 
 * ``Codec``, ``compress``, ``decompress``: bytes in, bytes out (``codec``).
-* ``open``, ``LmacFile``: compressed files that read and write like files (``lmac_file``).
+* ``open``, ``LmacFile``: compressed files that read and write like files (``opening``, ``lmac_file``).
 * ``LmacCompressor``, ``LmacDecompressor``, ``get_frame_info``: frames a piece at a time (``stream``).
 * ``Predictor``, ``Vocabulary``: the interface through which any model can take part (``predictor``).
 * ``inspect``, ``FrameInfo``: what the headers of compressed data say.
@@ -28,7 +28,8 @@ from ._core import (
     inspect,
 )
 from .coding.codec import Codec, compress, decompress
-from .coding.lmac_file import LmacFile, open
+from .coding.lmac_file import LmacFile
+from .coding.opening import open
 from .coding.stream import FrameHeader, LmacCompressor, LmacDecompressor, get_frame_info, get_frame_size
 from .predictors.predictor import Predictor
 

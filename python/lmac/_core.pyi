@@ -35,6 +35,7 @@ __all__ = [
     "decompress",
     "decompress_blocks",
     "decompress_many",
+    "end_other_calls",
     "inspect",
     "instruction_sets",
 ]
@@ -112,17 +113,42 @@ def instruction_sets() -> list[str]:
 def inspect(data: ReadableBuffer) -> list[FrameInfo]:
     """Reads the headers of all frames in ``data``, without a model and without decoding."""
 
+def end_other_calls() -> None:
+    """Ends the calls of all other threads, those under way and those to come, with ``SystemExit``: the interpreter is about to end."""
+
 @final
 class Settings:
-    """How content is divided and coded."""
+    """How content is divided and coded.
+
+    Raises:
+        ValueError: A length is not between 1 and 2^24 bytes.
+    """
 
     def __new__(cls, *, adaptive: bool, block_len: int | None, lane_len: int | None, verify: bool) -> Settings: ...
+    def __getnewargs_ex__(self) -> tuple[tuple[()], dict[str, Any]]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+    @property
+    def adaptive(self) -> bool:
+        """Whether the model is mixed with what the content itself has shown."""
+    @property
+    def block_len(self) -> int | None:
+        """Bytes of a block, if it was said."""
+    @property
+    def lane_len(self) -> int | None:
+        """Bytes of a lane, if it was said."""
+    @property
+    def verify(self) -> bool:
+        """Whether what a model in floating point has coded is decoded again."""
 
 @final
 class Vocabulary:
     """What the numbers that a language model predicts spell."""
 
     def __new__(cls, tokens: Sequence[bytes], prefix: bytes | None = None) -> Vocabulary: ...
+    def __getnewargs__(self) -> tuple[list[bytes], bytes]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
     @property
     def alphabet_size(self) -> int:
         """How many numbers the model predicts."""
@@ -136,6 +162,24 @@ class Vocabulary:
 class FrameInfo:
     """What the headers of one frame say; all lengths are in bytes."""
 
+    def __new__(
+        cls,
+        *,
+        model_id: bytes,
+        adaptive: bool,
+        lane_len: int | None,
+        content_size: int | None,
+        fingerprint: str | None,
+        content_len: int,
+        frame_len: int,
+        payload_len: int,
+        blocks: int,
+        stored_blocks: int,
+        blocks_without_network: int,
+    ) -> FrameInfo: ...
+    def __getnewargs_ex__(self) -> tuple[tuple[()], dict[str, Any]]: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
     @property
     def model_id(self) -> bytes:
         """The first bytes of the model's content id."""

@@ -7,6 +7,7 @@ block each time. What the headers mean is decided in Rust (rust/lmac-core/src/fo
 
 from __future__ import annotations
 
+import errno
 import io
 from bisect import bisect_right
 from collections.abc import Callable
@@ -248,7 +249,7 @@ class _Source:
 
     def look_ahead(self) -> bool:
         """Reads a few more bytes ahead; whether there were any."""
-        more = self._read_some(MAX_HEADER_LEN)
+        more = _there(self._read_some(MAX_HEADER_LEN))
         self.ahead += more
         return bool(more)
 
@@ -266,7 +267,7 @@ class _Source:
         parts = [self.ahead[:size]]
         self.ahead = self.ahead[size:]
         missing = size - len(parts[0])
-        while missing and (part := self._file.read(missing)):
+        while missing and (part := _there(self._file.read(missing))):
             parts.append(part)
             missing -= len(part)
         self.position += size - missing
@@ -294,3 +295,10 @@ class _Source:
         self.seek(position - 1)
         if not self.read(1):
             raise CorruptedDataError("the file is truncated: it ends inside the payload of a block; get a complete copy")
+
+
+def _there(part: bytes | None) -> bytes:
+    """What was read; a raw file that has nothing yet says ``None``, and that is not its end."""
+    if part is None:
+        raise BlockingIOError(errno.EAGAIN, "the underlying file has nothing to read now; it must be one that waits")
+    return part

@@ -1,27 +1,24 @@
 """``Codec``: bytes to compressed bytes and back, with one model loaded once.
 
-``compress`` and ``decompress`` of this module are the same with the models inside the package, for single
-calls; ``stream`` and ``lmac_file`` do the same a piece at a time. Everything else happens in Rust
-(rust/lmac-core/src/codec.rs; the format: docs/format.md).
+A codec is configuration: it never changes, and can be copied, pickled, and used anywhere. What it runs is in ``engine``, and
+whose turn that is in ``turns``. ``compress`` and ``decompress`` of this module are the same for single calls; ``stream`` and
+``lmac_file`` do the same a piece at a time. Everything else happens in Rust (rust/lmac-core/src/codec.rs; the format: docs/format.md).
 """
 
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from functools import cache, cached_property
-from typing import TYPE_CHECKING, TypedDict, TypeVar
+from collections.abc import Callable, Iterable
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from .. import _core
-from ..predictors.model import DEFAULT_MODEL, DeviceName, ExecutorName, ModelSource, Running, load_predictor, model_names
+from ..predictors.model import DeviceName, ExecutorName, ModelSource, Running, settled
 from ..predictors.predictor import Predictor
+from .engine import Engine, shared_engine
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
-
-T = TypeVar("T")
 
 
 class CodecOptions(TypedDict, total=False):
@@ -43,7 +40,9 @@ class CodecOptions(TypedDict, total=False):
 class Codec:
     """Compresses and decompresses with one model.
 
-    A codec may be shared by threads; they take turns. For parallel work give each thread its own.
+    A codec may be shared by threads; they take turns. For parallel work give each thread its own. It never changes: copies are
+    the codec itself, those of equal arguments are equal, and pickled it is its arguments alone. Another process loads the model
+    when it first needs it, from the same path; a forked one, too.
 
     Args:
         model: Name of a model inside the package, path or bytes of a model file, a folder with a language model (ONNX,
@@ -69,6 +68,8 @@ class Codec:
             numbers may differ here. If they do, that takes its time and ends with a ``CorruptedDataError``.
 
     Raises:
+        ValueError, TypeError: An argument is out of range, or of a wrong type.
+        OSError: A file cannot be read.
         FormatError: The file is no model.
         LmacError: The model is of a kind that cannot be used, or a part of it is missing.
         PredictorError: The executor does not reproduce the model's known answers, or ONNX Runtime cannot run it.
@@ -95,38 +96,87 @@ class Codec:
         context_length: int | None = None,
         ignore_fingerprint: bool = False,
     ) -> None:
-        self._running = Running(executor, device, threads, tokenizer, context_length, ignore_fingerprint)
-        self._predictor = load_predictor(model, self._running)
-        self._is_named = model is not None
-        self._settings = _core.Settings(
-            adaptive=adaptive,
-            block_len=getattr(self._predictor, "block_len", None) if block_len is None else block_len,
-            lane_len=getattr(self._predictor, "lane_len", None) if lane_len is None else lane_len,
-            verify=verify,
+        running = Running(executor, device, threads, tokenizer, context_length, ignore_fingerprint)
+        settings = _core.Settings(adaptive=adaptive, block_len=block_len, lane_len=lane_len, verify=verify)
+        model = settled(model)
+        self._configure(model, running, settings, Engine(model, running))
+        self._engine.load()
+
+    def _configure(self, model: ModelSource, running: Running, settings: _core.Settings, engine: Engine) -> None:
+        self._model, self._running, self._settings = model, running, settings
+        #: What it runs, for the modules of this package.
+        self._engine = engine
+
+    @classmethod
+    def _shared(cls, model: ModelSource, running: Running, settings: _core.Settings) -> Codec:
+        """A codec that shares what it runs with others, and loads it later."""
+        codec = cls.__new__(cls)
+        codec._configure(model, running, settings, shared_engine(model, running))
+        return codec
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._shared, (self._model, self._running, self._settings)
+
+    def __copy__(self) -> Codec:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Codec:
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Codec):
+            return NotImplemented
+        return (self._model, self._running, self._settings) == (other._model, other._running, other._settings)
+
+    def __hash__(self) -> int:
+        return hash((type(self._model) if isinstance(self._model, Predictor) else self._model, self._running, self._settings))
+
+    def __repr__(self) -> str:
+        model = self._model
+        if isinstance(model, bytes):
+            shown = [f"<model of {len(model)} bytes>"]
+        else:
+            shown = [] if model is None else [repr(str(model) if isinstance(model, os.PathLike) else model)]
+        defaults = _options(Running(), DEFAULT_SETTINGS)
+        shown += [f"{name}={value!r}" for name, value in _options(self._running, self._settings).items() if value != defaults[name]]
+        return f"Codec({', '.join(shown)})"
+
+    def _settings_for(self, predictor: Predictor) -> _core.Settings:
+        """The settings, with the predictor's where none were given."""
+        settings = self._settings
+        return _core.Settings(
+            adaptive=settings.adaptive,
+            block_len=settings.block_len or getattr(predictor, "block_len", None),
+            lane_len=settings.lane_len or getattr(predictor, "lane_len", None),
+            verify=settings.verify,
         )
-        self._lock = threading.RLock()  # the predictor holds the contexts of one call
+
+    def _begin_frames(self) -> _core.Compressor:
+        """The core of an ``LmacCompressor``, for the modules of this package."""
+        return _core.Compressor(self._settings_for(self._engine.load()))
 
     @property
     def model_id(self) -> bytes:
         """The content id of the model: 32 bytes; the first of them are in every frame it compresses."""
-        return self._predictor.model_id
+        return self._engine.load().model_id
 
     def compress(self, data: ReadableBuffer, *, progress: Callable[[int], object] | None = None) -> bytes:
         """Compresses ``data`` to one frame.
 
         Args:
-            data: Any bytes-like object.
+            data: Any bytes-like object; of an array, the elements in C order.
             progress: Called now and then with the number of bytes of ``data`` done so far.
 
         Returns:
             The frame; never more than 0.1 % + 16 bytes longer than ``data``.
 
         Raises:
-            ValueError: ``block_len`` or ``lane_len`` is out of range.
+            TypeError: ``data`` has no bytes, or is an array of objects.
             PredictorError: The predictor broke its contract.
+            LmacError: It is called from inside another call of the same predictor.
         """
-        with self._lock:
-            return _core.compress(data, self._predictor, self._settings, progress=done_bytes(progress))
+        report = done_bytes(progress)
+        return self._engine.run(lambda predictor: _core.compress(data, predictor, self._settings_for(predictor), progress=report))
 
     def decompress(
         self,
@@ -151,7 +201,7 @@ class Codec:
             LmacError: The content is longer than ``max_output_size``.
         """
         report = done_bytes(progress)
-        return self.restore(lambda predictor: _core.decompress(data, predictor, max_output_size=max_output_size, progress=report))
+        return self._engine.restore(lambda predictor: _core.decompress(data, predictor, max_output_size=max_output_size, progress=report))
 
     def compress_many(self, records: Iterable[ReadableBuffer], *, bare: bool = False, progress: Callable[[int], object] | None = None) -> list[bytes]:
         """Compresses many short records, each to a blob of its own, in the time that one batch takes.
@@ -167,7 +217,7 @@ class Codec:
             A blob for each record, in order; without ``bare`` the very frame of ``compress``.
 
         Raises:
-            ValueError: A setting is out of range, or a record too long for the bare form (2^24 bytes).
+            ValueError: A record is too long for the bare form (2^24 bytes).
             PredictorError: The predictor broke its contract.
 
         Example:
@@ -177,8 +227,8 @@ class Codec:
             >>> codec.decompress_many(blobs, bare=True)
             [b'level=info msg=started', b'level=info msg=stopped']
         """
-        with self._lock:
-            return _core.compress_many(list(records), self._predictor, self._settings, bare=bare, progress=done_bytes(progress))
+        contents, report = list(records), done_bytes(progress)
+        return self._engine.run(lambda predictor: _core.compress_many(contents, predictor, self._settings_for(predictor), bare=bare, progress=report))
 
     def decompress_many(
         self,
@@ -200,65 +250,17 @@ class Codec:
             FormatError, ModelMismatchError, CorruptedDataError, LmacError: As ``decompress``; the message says which record.
         """
         records, report = list(blobs), done_bytes(progress)
-        return self.restore(
+        return self._engine.restore(
             lambda predictor: _core.decompress_many(records, predictor, self._settings, bare=bare, max_output_size=max_output_size, progress=report)
         )
 
-    @contextmanager
-    def exclusive(self) -> Iterator[Predictor]:
-        """The predictor, for one call at a time: it holds the contexts of the block at hand."""
-        with self._lock:
-            yield self._predictor
 
-    def begin_frames(self) -> _core.Compressor:
-        """The core of an ``LmacCompressor`` with the settings of this codec; its progress function is told all that the core reports."""
-        return _core.Compressor(self._settings)
+DEFAULT_SETTINGS = _core.Settings(adaptive=True, block_len=None, lane_len=None, verify=True)
 
-    def decompress_block(self, block: _core.Block, payload: bytes, *, progress: Callable[[int], object] | None = None) -> bytes:
-        """The content of one block of a ``BlockWalk``.
 
-        Raises:
-            ModelMismatchError: Another model compressed it.
-            CorruptedDataError: It was damaged or cut short.
-        """
-        return self.restore(lambda predictor: block.decompress(payload, predictor, progress=done_bytes(progress)))
-
-    @property
-    def blocks_at_once(self) -> int:
-        """How many blocks ``decompress_blocks`` restores at the same time."""
-        with self.exclusive() as predictor:
-            return _core.blocks_at_once(predictor)
-
-    def decompress_blocks(
-        self, blocks: list[tuple[_core.Block, bytes]], *, progress: Callable[[int], object] | None = None
-    ) -> list[bytes | _core.CorruptedDataError]:
-        """The contents of blocks of one frame, given with their payloads; in the place of one that is damaged is the error.
-
-        Raises:
-            ModelMismatchError: Another model compressed them.
-        """
-        return self.restore(lambda predictor: _core.decompress_blocks(blocks, predictor, progress=done_bytes(progress)))
-
-    def restore(self, decompress: Callable[[Predictor], T]) -> T:
-        """Calls ``decompress`` with the predictor; if another model compressed the frame, and none was named, with those inside the package.
-
-        Raises:
-            ModelMismatchError: None of them compressed it. Whatever else ``decompress`` raises.
-        """
-        with self._lock:
-            try:
-                return decompress(self._predictor)
-            except _core.ModelMismatchError:
-                for predictor in self._alternatives:
-                    with suppress(_core.ModelMismatchError):
-                        return decompress(predictor)
-                raise
-
-    @cached_property
-    def _alternatives(self) -> list[Predictor]:
-        """The models inside the package that the default one is not; none if a model was named."""
-        names = [] if self._is_named else [name for name in model_names() if name != DEFAULT_MODEL]
-        return [load_predictor(name, self._running) for name in names]
+def _options(running: Running, settings: _core.Settings) -> dict[str, Any]:
+    """The named arguments of a codec."""
+    return {field.name: getattr(running, field.name) for field in fields(running)} | settings.__getnewargs_ex__()[1]
 
 
 def done_bytes(progress: Callable[[int], object] | None) -> Callable[[_core.Report], object] | None:
@@ -268,6 +270,8 @@ def done_bytes(progress: Callable[[int], object] | None) -> Callable[[_core.Repo
 
 def compress(data: ReadableBuffer, *, model: ModelSource = None, adaptive: bool = True) -> bytes:
     """Compresses ``data`` to one frame; see ``Codec`` and ``Codec.compress``.
+
+    The model stays loaded for the next call, as long as its file stays the same; so do the last few others.
 
     >>> import lmac
     >>> lmac.decompress(lmac.compress(b"once"))
@@ -282,10 +286,10 @@ def decompress(data: ReadableBuffer, *, model: ModelSource = None) -> bytes:
 
 
 def _codec(model: ModelSource, adaptive: bool) -> Codec:
-    return default_codec(adaptive) if model is None else Codec(model, adaptive=adaptive)
+    settings = _core.Settings(adaptive=adaptive, block_len=None, lane_len=None, verify=True)
+    return Codec._shared(settled(model), Running(), settings)
 
 
-@cache
 def default_codec(adaptive: bool = True) -> Codec:
-    """The codec with the default model, loaded once."""
-    return Codec(adaptive=adaptive)
+    """The codec with the models inside the package, loaded once."""
+    return _codec(None, adaptive)

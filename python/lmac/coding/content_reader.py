@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from typing import TYPE_CHECKING
 
 from .blocks import BlockWalk, ReadableFile
@@ -88,5 +89,6 @@ class ContentReader(io.RawIOBase):
         self._content = b""  # before the next is made: one at a time
         self._start = self._position
         if block is not None:
-            content = self._codec.decompress_block(block, self._walk.read_payload())
+            payload = self._walk.read_payload()
+            content = self._codec._engine.restore(partial(block.decompress, payload))
             self._content, self._start = content, self._walk.block_start

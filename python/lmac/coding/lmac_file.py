@@ -1,19 +1,25 @@
-"""``LmacFile`` and ``open``: compressed files that read and write like files, as ``compression.zstd`` has them.
+"""``LmacFile``: a compressed file that reads and writes like a file, as ``compression.zstd`` has it; ``opening`` has ``open``.
 
 Reading restores one block at a time and holds one; seeking finds the block by the headers (``blocks``) and
 restores no other. Writing holds one block back.
+
+Who forgets to close a file that was written loses what was held back. It cannot be coded when the file is collected, because
+that may happen in the middle of another call, of the same predictor.
 """
 
 from __future__ import annotations
 
 import builtins
+import errno
 import io
 import os
-from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, Unpack, overload
+import warnings
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
-from .codec import Codec, CodecOptions, default_codec
+from .codec import Codec, default_codec
 from .content_reader import ContentReader
 from .stream import LmacCompressor
+from .turns import Turn, in_turn
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -24,6 +30,9 @@ FileSource: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes] | IO
 
 class LmacFile(io.BufferedIOBase):
     """A file of frames that reads as their content, or that compresses what is written to it.
+
+    Close it, best by ``with``: what is collected unclosed gives a ``ResourceWarning``, and what it had not written is lost.
+    Threads may share it; they take turns.
 
     Args:
         file: A path, or a binary file, which is then not closed.
@@ -52,13 +61,16 @@ class LmacFile(io.BufferedIOBase):
         codec: Codec | None = None,
         max_output_size: int | None = None,
     ) -> None:
+        self._turn = Turn()
         self._file: Any = None
         self._reader: io.BufferedReader | None = None
         self._compressor: LmacCompressor | None = None
+        self._unwritten = memoryview(b"")  # compressed, and not taken by the file so far
+        self._is_forgotten = False
         plain_mode = mode.removesuffix("b")
         if plain_mode not in ("r", "w", "x", "a"):
             raise ValueError(f"invalid mode {mode!r}: use r, w, x or a, with or without b")
-        codec = codec or default_codec()
+        codec = default_codec() if codec is None else codec
         if plain_mode != "r":
             self._compressor = LmacCompressor(codec)
         if isinstance(file, str | bytes | os.PathLike):
@@ -72,6 +84,7 @@ class LmacFile(io.BufferedIOBase):
         self._has_frame = False
         self._position = 0
 
+    @in_turn
     def close(self) -> None:
         """Writes what was held back, ends the frame, and closes the file if it was opened here.
 
@@ -82,13 +95,33 @@ class LmacFile(io.BufferedIOBase):
         try:
             if self._reader is not None:
                 self._reader.close()
-            elif self._compressor is not None:
-                self.flush(self.FLUSH_FRAME)
+            elif self._compressor is not None and not self._is_forgotten:
+                self._flush(self._compressor, self.FLUSH_FRAME)
         finally:
             file, self._file = self._file, None
             self._reader = self._compressor = None
             if self._is_path:
                 file.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_file", None) is not None:
+            try:
+                self._dealloc_warn(self)
+            finally:
+                self.close()
+
+    def _dealloc_warn(self, source: object) -> None:
+        """Called before ``close`` when this file, or a text file or buffer around it (``source``), is collected unclosed."""
+        self._is_forgotten = True
+        if self._compressor is not None or self._is_path:
+            lost = "; what was not flushed is lost" if self._compressor is not None else ""
+            warnings.warn(f"unclosed file {self!r}{lost}", ResourceWarning, stacklevel=2, source=source)
+
+    def __repr__(self) -> str:
+        if self._file is None:
+            return "<LmacFile, closed>"
+        name = getattr(self._file, "name", None)
+        return f"<LmacFile{'' if name is None else f' name={name!r}'} mode={self.mode!r}>"
 
     @property
     def closed(self) -> bool:
@@ -125,6 +158,7 @@ class LmacFile(io.BufferedIOBase):
         """Whether ``seek`` works: when reading from a file that can seek."""
         return self.readable() and self._content.seekable()
 
+    @in_turn
     def write(self, data: ReadableBuffer, /) -> int:
         """Takes content; it reaches the file when a block is full, and with ``flush`` and ``close``.
 
@@ -133,18 +167,17 @@ class LmacFile(io.BufferedIOBase):
 
         Raises:
             LmacError: As ``LmacCompressor.compress``.
+            BlockingIOError: The underlying file takes no more now. Nothing is lost: what is compressed is kept for the next ``write`` or ``flush``.
         """
         compressor = self._writer
         with memoryview(data) as view:
             length = view.nbytes
-        try:
-            self._file.write(compressor.compress(data))
-        except BaseException:
-            self._give_up()
-            raise
+        if not self._is_forgotten:
+            self._write_out(compressor, data, LmacCompressor.CONTINUE)
         self._position += length
         return length
 
+    @in_turn
     def flush(self, mode: int = FLUSH_BLOCK) -> None:
         """Writes what was held back: with ``FLUSH_BLOCK`` as a block of its own, with ``FLUSH_FRAME`` as the end of the frame.
 
@@ -152,60 +185,93 @@ class LmacFile(io.BufferedIOBase):
 
         Raises:
             ValueError: Another mode.
+            LmacError, BlockingIOError: As ``write``.
         """
         self._check_open()
-        compressor = self._compressor
-        if compressor is None:
-            return
         if mode not in (self.FLUSH_BLOCK, self.FLUSH_FRAME):
             raise ValueError("mode must be FLUSH_BLOCK or FLUSH_FRAME of LmacFile")
-        if compressor.last_mode == mode and self._has_frame:
+        if self._compressor is not None and not self._is_forgotten:
+            self._flush(self._compressor, mode)
+
+    def _flush(self, compressor: LmacCompressor, mode: int) -> None:
+        is_done = compressor.last_mode == mode and self._has_frame
+        is_empty = mode == self.FLUSH_BLOCK and compressor.last_mode == self.FLUSH_FRAME  # nothing was written since
+        if is_done or is_empty:
+            self._drain()
             return
-        if mode == self.FLUSH_BLOCK and compressor.last_mode == self.FLUSH_FRAME:
-            return  # nothing was written since
-        try:
-            self._file.write(compressor.flush(mode))
-        except BaseException:
-            self._give_up()
-            raise
+        self._write_out(compressor, b"", mode)
         self._has_frame = True
         if hasattr(self._file, "flush"):
             self._file.flush()
+
+    def _write_out(self, compressor: LmacCompressor, data: ReadableBuffer, mode: int) -> None:
+        """Compresses, and writes what comes of it."""
+        try:
+            output = compressor.compress(data, mode)
+            self._unwritten = memoryview(bytes(self._unwritten) + output)
+            self._drain()
+        except BlockingIOError:
+            raise
+        except BaseException:
+            self._give_up()
+            raise
+
+    def _drain(self) -> None:
+        """Writes all that is compressed; a raw file may take less at once."""
+        while self._unwritten:
+            try:
+                written = self._file.write(self._unwritten)
+            except BlockingIOError as error:
+                self._unwritten = self._unwritten[error.characters_written :]
+                raise
+            if written is None and not isinstance(self._file, io.RawIOBase):
+                written = len(self._unwritten)  # not every file says it; of raw ones, None is nothing
+            if not written:
+                raise BlockingIOError(errno.EAGAIN, "the underlying file takes no more now; flush again when it does")
+            self._unwritten = self._unwritten[written:]
 
     def _give_up(self) -> None:
         """After an error: content is missing, so the frame must not be completed."""
         self._compressor = None
 
+    @in_turn
     def read(self, size: int | None = -1, /) -> bytes:
         """At most ``size`` bytes of content, or all that is left if it is negative or ``None``."""
         return self._content.read(-1 if size is None else size)
 
+    @in_turn
     def read1(self, size: int = -1, /) -> bytes:
         """At most ``size`` bytes, without reading more than one block for them."""
         return self._content.read1(io.DEFAULT_BUFFER_SIZE if size < 0 else size)
 
+    @in_turn
     def readinto(self, buffer: WriteableBuffer, /) -> int:
         """Fills ``buffer`` with content, and returns how many bytes that were."""
         return self._content.readinto(buffer)
 
+    @in_turn
     def readinto1(self, buffer: WriteableBuffer, /) -> int:
         """As ``readinto``, without reading more than one block."""
         return self._content.readinto1(buffer)
 
+    @in_turn
     def readline(self, size: int | None = -1, /) -> bytes:
         """The next line, or at most ``size`` bytes of it."""
         return self._content.readline(-1 if size is None else size)
 
+    @in_turn
     def peek(self, size: int = -1, /) -> bytes:
         """Some of the next bytes, without going on; none at the end only."""
         return self._content.peek(size)
 
+    @in_turn
     def __next__(self) -> bytes:
         """The next line."""
         if line := self._content.readline():
             return line
         raise StopIteration
 
+    @in_turn
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
         """Goes to a place of the content, at most to its end; returns the new position.
 
@@ -213,6 +279,7 @@ class LmacFile(io.BufferedIOBase):
         """
         return self._content.seek(offset, whence)
 
+    @in_turn
     def tell(self) -> int:
         """The position in the content, in bytes."""
         self._check_open()
@@ -237,95 +304,3 @@ class LmacFile(io.BufferedIOBase):
         if self._compressor is None:
             raise ValueError("an earlier write failed: the frame cannot be completed")
         return self._compressor
-
-
-@overload
-def open(
-    file: FileSource,
-    /,
-    mode: Literal["r", "rb", "w", "wb", "x", "xb", "a", "ab"] = "rb",
-    *,
-    codec: Codec | None = None,
-    max_output_size: int | None = None,
-    encoding: None = None,
-    errors: None = None,
-    newline: None = None,
-    **options: Unpack[CodecOptions],
-) -> LmacFile: ...
-@overload
-def open(
-    file: FileSource,
-    /,
-    mode: Literal["rt", "wt", "xt", "at"],
-    *,
-    codec: Codec | None = None,
-    max_output_size: int | None = None,
-    encoding: str | None = None,
-    errors: str | None = None,
-    newline: str | None = None,
-    **options: Unpack[CodecOptions],
-) -> io.TextIOWrapper: ...
-@overload
-def open(
-    file: FileSource,
-    /,
-    mode: str,
-    *,
-    codec: Codec | None = None,
-    max_output_size: int | None = None,
-    encoding: str | None = None,
-    errors: str | None = None,
-    newline: str | None = None,
-    **options: Unpack[CodecOptions],
-) -> LmacFile | io.TextIOWrapper: ...
-def open(
-    file: FileSource,
-    /,
-    mode: str = "rb",
-    *,
-    codec: Codec | None = None,
-    max_output_size: int | None = None,
-    encoding: str | None = None,
-    errors: str | None = None,
-    newline: str | None = None,
-    **options: Unpack[CodecOptions],
-) -> LmacFile | io.TextIOWrapper:
-    r"""Opens a compressed file, to read or write its content as bytes or text.
-
-    Args:
-        file: A path, or a binary file, which is then not closed.
-        mode: ``"rb"`` (or ``"r"``), ``"wb"``, ``"xb"``, ``"ab"`` for bytes, ``"rt"``, ``"wt"``, ``"xt"``, ``"at"`` for text.
-        codec: A codec that exists already, in place of the options below.
-        max_output_size: When reading, refuse content longer than this, in bytes.
-        encoding: As for the built-in ``open``, in text modes only.
-        errors: As for the built-in ``open``, in text modes only.
-        newline: As for the built-in ``open``, in text modes only.
-        **options: ``model``, ``device``, ``threads`` and all others of ``Codec``. Whoever reads one byte restores the
-            block around it: ``block_len`` makes that cheaper.
-
-    Raises:
-        ValueError: An unknown mode, text arguments in a binary mode, or options beside ``codec``.
-        OSError: The file cannot be opened.
-
-    Example:
-        >>> import lmac, tempfile, os
-        >>> path = os.path.join(tempfile.mkdtemp(), "notes.lmac")
-        >>> with lmac.open(path, "wt", encoding="utf-8") as file:
-        ...     _ = file.write("first line\nsecond line\n")
-        >>> with lmac.open(path, "rt", encoding="utf-8") as file:
-        ...     [line.strip() for line in file]
-        ['first line', 'second line']
-        >>> with lmac.open(path) as file:
-        ...     file.seek(6), file.read(4)
-        (6, b'line')
-    """
-    is_text = "t" in mode
-    if is_text and "b" in mode:
-        raise ValueError(f"invalid mode {mode!r}: either t or b")
-    if not is_text and (encoding, errors, newline) != (None, None, None):
-        raise ValueError("encoding, errors and newline are for text modes")
-    if codec is not None and options:
-        raise ValueError(f"{', '.join(options)}: options of the codec; give either them or codec")
-    codec = codec or (Codec(**options) if options else default_codec())
-    binary = LmacFile(file, mode.replace("t", ""), codec=codec, max_output_size=max_output_size)
-    return io.TextIOWrapper(binary, encoding, errors, newline) if is_text else binary

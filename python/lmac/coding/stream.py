@@ -1,18 +1,20 @@
 """``LmacCompressor`` and ``LmacDecompressor``: frames a piece at a time, with the manners of ``compression.zstd``.
 
-The work is done in Rust (rust/lmac-core/src/stream.rs), block by block; a stream adds the model and the
-lock of a ``Codec`` to it. For files there is ``LmacFile``. Where they differ from the standard library's
+The work is done in Rust (rust/lmac-core/src/stream.rs), block by block; a stream adds the model of a ``Codec`` to it, and lets
+threads take turns. For files there is ``LmacFile``. Where they differ from the standard library's
 classes, and why, is in docs/python-api.md.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from .. import _core
 from ..predictors.predictor import Predictor
 from .codec import Codec, default_codec, done_bytes
+from .turns import Turn, in_turn
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -28,9 +30,6 @@ class LmacCompressor:
     Args:
         codec: The model and the settings; ``None`` for the default ones. It may serve several streams.
         progress: Called now and then with the number of bytes of the frame's content compressed so far.
-
-    Raises:
-        ValueError: ``block_len`` or ``lane_len`` of the codec is out of range.
 
     Example:
         >>> import lmac
@@ -48,8 +47,9 @@ class LmacCompressor:
     FLUSH_FRAME: ClassVar[int] = 2
 
     def __init__(self, codec: Codec | None = None, *, progress: Callable[[int], object] | None = None) -> None:
-        self._codec = codec or default_codec()
-        self._compressor = self._codec.begin_frames()
+        self._codec = default_codec() if codec is None else codec
+        self._compressor = self._codec._begin_frames()
+        self._turn = Turn()
         self._progress = done_bytes(progress)
         self._last_mode = self.FLUSH_FRAME
 
@@ -58,6 +58,7 @@ class LmacCompressor:
         """The mode of the last call: ``CONTINUE``, ``FLUSH_BLOCK`` or, also before the first, ``FLUSH_FRAME``."""
         return self._last_mode
 
+    @in_turn
     def compress(self, data: ReadableBuffer, mode: int = CONTINUE) -> bytes:
         """Takes content, and returns what it completes.
 
@@ -73,8 +74,7 @@ class LmacCompressor:
         """
         if mode not in (self.CONTINUE, self.FLUSH_BLOCK, self.FLUSH_FRAME):
             raise ValueError("mode must be CONTINUE, FLUSH_BLOCK or FLUSH_FRAME of LmacCompressor")
-        with self._codec.exclusive() as predictor:
-            output = self._compressor.compress(data, mode, predictor, progress=self._progress)
+        output = self._codec._engine.run(lambda predictor: self._compressor.compress(data, mode, predictor, progress=self._progress))
         self._last_mode = mode
         return output
 
@@ -91,6 +91,7 @@ class LmacCompressor:
             raise ValueError("mode must be FLUSH_BLOCK or FLUSH_FRAME of LmacCompressor")
         return self.compress(b"", mode)
 
+    @in_turn
     def set_pledged_input_size(self, size: int | None) -> None:
         """Announces the length of the next frame's content in bytes, so that its header can state it.
 
@@ -131,25 +132,33 @@ class LmacDecompressor:
         max_output_size: int | None = None,
         progress: Callable[[int], object] | None = None,
     ) -> None:
-        self._codec = codec or default_codec()
+        self._codec = default_codec() if codec is None else codec
         self._decompressor = _core.Decompressor(max_output_size=max_output_size)
+        self._turn = Turn()
+        self._remember()
         self._progress = done_bytes(progress)
+
+    def _remember(self) -> None:
+        """Keeps what holds between two calls, so that it can be asked also during one."""
+        self._eof, self._needs_input = self._decompressor.eof, self._decompressor.needs_input
+        self._unused_data = self._decompressor.unused_data
 
     @property
     def eof(self) -> bool:
         """Whether the frame has ended and all of its content was returned."""
-        return self._decompressor.eof
+        return self._eof
 
     @property
     def needs_input(self) -> bool:
         """Whether ``decompress`` can return nothing more before it is given more input."""
-        return self._decompressor.needs_input
+        return self._needs_input
 
     @property
     def unused_data(self) -> bytes:
         """What was given after the end of the frame; empty before ``eof``."""
-        return self._decompressor.unused_data
+        return self._unused_data
 
+    @in_turn
     def decompress(self, data: ReadableBuffer, max_length: int = -1) -> bytes:
         """Takes a piece of the frame, and returns content.
 
@@ -164,15 +173,18 @@ class LmacDecompressor:
             CorruptedDataError: It was damaged. (That it was cut short is for the caller to see: ``eof`` is not set.)
             LmacError: The content is longer than ``max_output_size``.
         """
-        if self.eof:
+        if self._eof:
             raise EOFError("the frame has ended; begin the next one with a new LmacDecompressor")
-        limit = None if max_length < 0 else max_length
+        limit = None if max_length < 0 else min(max_length, sys.maxsize)
         pieces = [data]  # taken by the first call, also by one that fails
 
         def restore(predictor: Predictor) -> bytes:
             return self._decompressor.decompress(pieces.pop() if pieces else b"", limit, predictor, progress=self._progress)
 
-        return self._codec.restore(restore)
+        try:
+            return self._codec._engine.restore(restore)
+        finally:
+            self._remember()
 
 
 class FrameHeader(NamedTuple):
@@ -227,5 +239,7 @@ def get_frame_size(frame_buffer: ReadableBuffer) -> int:
 
 
 def _head(data: ReadableBuffer, start: int) -> bytes:
-    with memoryview(data) as view, view.cast("B") as content:
-        return bytes(content[start : start + _core.MAX_HEADER_LEN])
+    with memoryview(data) as view:
+        content = view.cast("B") if view.c_contiguous else memoryview(view.tobytes())
+        with content:
+            return bytes(content[start : start + _core.MAX_HEADER_LEN])

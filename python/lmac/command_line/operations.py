@@ -28,7 +28,7 @@ def compress(source: Source, sink: Sink, codec: Codec, progress: Progress) -> tu
         ChangedError: The file shrank meanwhile.
     """
     content_len = written_len = written_content_len = 0
-    compressor = codec.begin_frames()
+    engine, compressor = codec._engine, codec._begin_frames()
     compressor.pledge(source.size)
 
     def show(report: Report) -> None:
@@ -36,15 +36,13 @@ def compress(source: Source, sink: Sink, codec: Codec, progress: Progress) -> tu
 
     def write(part: bytes, mode: int) -> None:
         nonlocal written_len, written_content_len
-        with codec.exclusive() as predictor:
-            output = compressor.compress(part, mode, predictor, progress=show)
+        output = engine.run(lambda predictor: compressor.compress(part, mode, predictor, progress=show))
         sink.write(output)
         written_len += len(output)
         written_content_len = compressor.compressed_len  # kept, since it cannot be asked while it works
 
-    with codec.exclusive() as predictor:
-        piece_len = compressor.piece_len(predictor)
-    several_at_once = codec.blocks_at_once > 1
+    piece_len = engine.run(compressor.piece_len)
+    several_at_once = engine.blocks_at_once > 1
     if not several_at_once:
         piece_len = min(READ_LEN, piece_len)
     while piece := source.file.read(piece_len):
@@ -101,7 +99,7 @@ class Restorer:
         while following:
             group, following = following, None
             # Blocks that may not be there yet are not waited for.
-            while self._walk.seekable and len(group.blocks) < self._codec().blocks_at_once and (following := self._next_run()):
+            while self._walk.seekable and len(group.blocks) < self._codec()._engine.blocks_at_once and (following := self._next_run()):
                 if following.frame_start != group.frame_start:
                     break
                 group = group._replace(blocks=group.blocks + following.blocks, end=following.end)
@@ -129,11 +127,11 @@ class Restorer:
         """Restores blocks of one frame at the same time, and writes them in order."""
         end = group.start + sum(block.content_len for block, _ in group.blocks)
 
-        def report(done_bytes: int) -> None:
+        def show(done_bytes: int) -> None:
             self._progress.show(group.start + done_bytes, end, group.end)
 
-        report(0)
-        contents = self._codec().decompress_blocks(group.blocks, progress=report)
+        show(0)
+        contents = self._codec()._engine.restore_blocks(group.blocks, progress=lambda report: show(report.done))
         start, intact = group.start, []
         for (block, _), content in zip(group.blocks, contents, strict=True):
             if isinstance(content, bytes):

@@ -34,7 +34,7 @@ class Lmac(AbstractCodec):  # type: ignore[misc, unused-ignore]
 
     def __init__(self, model: str | None = None, adaptive: bool = True) -> None:
         self.model, self.adaptive = model, adaptive
-        self._codec = default_codec(adaptive) if model is None else Codec(model, adaptive=adaptive)
+        self._codec = default_codec(adaptive) if model is None else Codec(model, adaptive=adaptive)  # pickled with the rest
 
     def encode(self, buf: ReadableBuffer) -> bytes:
         """Compresses one chunk to one frame."""

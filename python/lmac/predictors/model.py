@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from operator import index
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -31,9 +32,17 @@ DeviceName: TypeAlias = Literal["auto", "cpu", "cuda"]
 ExecutorName: TypeAlias = Literal["auto", "native", "onnx"]
 
 
+#: No machine has more processors; asking the system for more threads than it can have takes long to fail.
+MAX_THREADS = 1024
+
+
 @dataclass(frozen=True)
 class Running:
-    """How a model is run; see ``Codec``."""
+    """How a model is run; see ``Codec``.
+
+    Raises:
+        ValueError: An unknown name, or a number out of range.
+    """
 
     executor: ExecutorName = "auto"
     device: DeviceName = "auto"
@@ -42,18 +51,60 @@ class Running:
     context_length: int | None = None
     ignore_fingerprint: bool = False
 
+    def __post_init__(self) -> None:
+        _check_name("executor", self.executor, get_args(ExecutorName))
+        _check_name("device", self.device, get_args(DeviceName))
+        if self.threads is not None and not 1 <= index(self.threads) <= MAX_THREADS:
+            raise ValueError(f"threads must be between 1 and {MAX_THREADS}, or None for one per core, not {self.threads}")
+        if self.context_length is not None and index(self.context_length) < 2:
+            raise ValueError(f"context_length must be at least 2 tokens, not {self.context_length}")
+        if self.executor == "native" and self.device == "cuda":
+            raise ValueError("the native executor runs on the CPU: use executor='onnx' with device='cuda'")
+        if self.tokenizer is not None:
+            object.__setattr__(self, "tokenizer", os.path.abspath(self.tokenizer))  # also for processes that work in another folder
+
+
+def settled(model: ModelSource) -> ModelSource:
+    """The same source for processes that work in another folder: a path becomes absolute, a name stays.
+
+    Raises:
+        LmacError: An unknown name.
+        TypeError: It is no source of a model.
+    """
+    if model is None or isinstance(model, bytes) or (isinstance(model, str) and model.startswith(HUB_PREFIX)):
+        return model
+    if isinstance(model, str | os.PathLike):
+        return str(model) if model in model_names() else Path(os.path.abspath(_local_path(model)))
+    if isinstance(model, Predictor):
+        return model
+    raise TypeError(f"a model is a name, a path, bytes, or an object with the methods of lmac.Predictor, not {type(model).__name__}")
+
+
+def model_stamp(model: ModelSource, running: Running) -> object:
+    """What changes when the files of a model do.
+
+    Raises:
+        LmacError, OSError: There is no such model.
+    """
+    path = None if isinstance(model, bytes | Predictor) else _path(model)
+    if path is None:
+        return None
+    from .model_files import ModelFiles
+
+    files = ModelFiles.find(path, running.tokenizer)
+    stats = [(file, file.stat()) for file in (files.graph, files.tokenizer) if file is not None]
+    return tuple((file, stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns) for file, stat in stats)
+
 
 def load_predictor(model: ModelSource, running: Running) -> Predictor:
     """Loads a model into the executor asked for.
 
     Raises:
-        ValueError: An unknown name, a native executor on a GPU, or a setting that the model does not have.
+        ValueError: A setting that the model does not have.
         FormatError: The file is no model.
         LmacError: The model cannot be used, or a part of it is missing.
         PredictorError: The executor does not reproduce the model's known answers, or ONNX Runtime cannot run it.
     """
-    _check_name("executor", running.executor, get_args(ExecutorName))
-    _check_name("device", running.device, get_args(DeviceName))
     if isinstance(model, Predictor):
         return model
     path = None if isinstance(model, bytes) else _path(model)
@@ -108,8 +159,6 @@ def _load_exact(data: bytes, running: Running) -> Predictor:
         from .onnx_executor import OnnxExecutor  # numpy and onnxruntime only where they are needed
 
         return OnnxExecutor(data, device=running.device, threads=running.threads)
-    if running.device == "cuda":
-        raise ValueError("the native executor runs on the CPU: use executor='onnx' with device='cuda'")
     return Executor(Model(data), running.threads)
 
 
@@ -136,6 +185,11 @@ def _path(model: str | os.PathLike[str] | None) -> Path | None:
         from .hub import resolve
 
         return resolve(model)
+    return _local_path(model)
+
+
+def _local_path(model: str | os.PathLike[str]) -> Path:
+    """A path that is no plain word, or that of a file."""
     path = Path(model)
     if str(model) == path.stem and not path.exists():
         raise LmacError(f"unknown model {str(model)!r}: the names are {', '.join(model_names()) or 'none here'}, and the path of a model file is possible too")

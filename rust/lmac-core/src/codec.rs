@@ -27,7 +27,7 @@ pub const STATIC_BLOCK_LEN: usize = 1 << 20;
 pub const ADAPTIVE_BLOCK_LEN: usize = MAX_BLOCK_LEN;
 
 /// How content is divided and coded; the frame header tells the decoder.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Settings {
     /// How symbols are coded.
     pub mode: Mode,

@@ -13,14 +13,13 @@ use lmac_core::logits::quantize;
 use lmac_core::models::model_id::ModelId;
 use lmac_core::predictor::Predictor;
 use pyo3::buffer::PyBuffer;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::arrays::{integers, to_array};
 use crate::error::{PredictorError, to_py_err};
 use crate::vocabulary::Vocabulary;
-use crate::watch::Failure;
+use crate::watch::{self, Failure};
 
 /// A predictor written in Python.
 pub struct Adapter<'f> {
@@ -37,8 +36,7 @@ pub struct Adapter<'f> {
 impl<'f> Adapter<'f> {
     /// Reads the attributes of the Python object; exceptions of its methods go to `failure`.
     pub fn new(predictor: &Bound<'_, PyAny>, failure: &'f Failure) -> PyResult<Self> {
-        let py = predictor.py();
-        let model_id: Vec<u8> = predictor.getattr(intern!(py, "model_id"))?.extract()?;
+        let model_id: Vec<u8> = predictor.getattr("model_id")?.extract()?;
         let model_id = model_id.try_into().map_err(|_| {
             PredictorError::new_err(
                 "predictor.model_id must be 32 bytes: the SHA-256 of the model's content",
@@ -58,7 +56,7 @@ impl<'f> Adapter<'f> {
         };
         Ok(Self {
             predictor: predictor.clone().unbind(),
-            alphabet_size: predictor.getattr(intern!(py, "alphabet_size"))?.extract()?,
+            alphabet_size: predictor.getattr("alphabet_size")?.extract()?,
             model_id: ModelId(model_id),
             vocabulary: vocabulary.map(|vocabulary| Arc::clone(&vocabulary.get().0)),
             fingerprint,
@@ -70,7 +68,7 @@ impl<'f> Adapter<'f> {
 
     /// Runs `call` attached, and keeps its exception while the core unwinds.
     fn attach(&self, call: impl FnOnce(&Bound<'_, PyAny>) -> PyResult<()>) -> Result<()> {
-        Python::attach(|py| call(self.predictor.bind(py))).map_err(|error| {
+        watch::attach(|py| call(self.predictor.bind(py))).map_err(|error| {
             self.failure.keep(error);
             Error::Predictor("the predictor raised an exception".into())
         })
@@ -91,7 +89,7 @@ impl Predictor for Adapter<'_> {
         self.attach(|predictor| {
             let py = predictor.py();
             let content = PyBytes::new(py, content);
-            let tokens = predictor.call_method1(intern!(py, "tokenize"), (content,))?;
+            let tokens = predictor.call_method1("tokenize", (content,))?;
             for number in tokens.try_iter()? {
                 numbers.push(number?.extract()?);
             }
@@ -115,7 +113,7 @@ impl Predictor for Adapter<'_> {
     fn start(&mut self, lanes: usize) -> Result<()> {
         self.lanes = lanes;
         self.attach(|predictor| {
-            predictor.call_method1(intern!(predictor.py(), "start"), (lanes,))?;
+            predictor.call_method1("start", (lanes,))?;
             Ok(())
         })
     }
@@ -127,7 +125,7 @@ impl Predictor for Adapter<'_> {
         self.attach(|predictor| {
             let py = predictor.py();
             let symbols = to_array(py, words, "int64", &[self.lanes, steps])?;
-            let result = predictor.call_method1(intern!(py, "advance"), (symbols,))?;
+            let result = predictor.call_method1("advance", (symbols,))?;
             let shape = [self.lanes, steps, self.alphabet_size];
             match PyBuffer::<f32>::get(&result) {
                 Ok(floats) if self.fingerprint.is_some() => {

@@ -4,19 +4,34 @@
 //! where a copy is nothing beside the prediction. That is why the binding does not link numpy's C
 //! interface, and why compressing with the native executor never imports numpy.
 
-use pyo3::exceptions::PyValueError;
-use pyo3::intern;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyMemoryView};
 
-/// The bytes of any bytes-like object; only what is not `bytes` already is copied.
+/// The bytes of any bytes-like object, in C order; only what is not `bytes` already is copied.
+///
+/// # Errors
+///
+/// `TypeError` if it has no bytes, or only the addresses of objects.
 pub fn bytes_of<'py>(data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
-    match data.cast::<PyBytes>() {
-        Ok(bytes) => Ok(bytes.clone()),
-        Err(_) => Ok(PyMemoryView::from(data)?
-            .call_method0(intern!(data.py(), "tobytes"))?
-            .cast_into()?),
+    if let Ok(bytes) = data.cast::<PyBytes>() {
+        return Ok(bytes.clone());
     }
+    let view = PyMemoryView::from(data)?;
+    let format: String = view.getattr("format")?.extract()?;
+    if holds_addresses(&format) {
+        return Err(PyTypeError::new_err(
+            "an array of objects has no bytes but their addresses: serialize the objects first",
+        ));
+    }
+    Ok(view.call_method0("tobytes")?.cast_into()?)
+}
+
+/// Whether a buffer's format, as the module `struct` and PEP 3118 have it, has objects or pointers in it: `O`, `P`, `&`,
+/// outside of the names of fields, which stand between colons.
+fn holds_addresses(format: &str) -> bool {
+    let types = format.split(':').step_by(2);
+    types.into_iter().any(|part| part.contains(['O', 'P', '&']))
 }
 
 /// Shape and values of an array of integers, of any type that int64 can hold.
@@ -26,14 +41,14 @@ pub fn bytes_of<'py>(data: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> 
 /// `TypeError` for floats, whose rounding would differ between machines.
 pub fn integers(array: &Bound<'_, PyAny>) -> PyResult<(Vec<usize>, Vec<i64>)> {
     let py = array.py();
-    let numpy = py.import(intern!(py, "numpy"))?;
-    let array = numpy.call_method1(intern!(py, "asarray"), (array,))?;
-    let kind = (intern!(py, "int64"), intern!(py, "C"), intern!(py, "safe"));
-    let array = array.call_method1(intern!(py, "astype"), kind)?;
-    let bytes = bytes_of(&array.call_method0(intern!(py, "tobytes"))?)?;
+    let numpy = py.import("numpy")?;
+    let array = numpy.call_method1("asarray", (array,))?;
+    let kind = ("int64", "C", "safe");
+    let array = array.call_method1("astype", kind)?;
+    let bytes = bytes_of(&array.call_method0("tobytes")?)?;
     let (words, _) = bytes.as_bytes().as_chunks::<8>();
     let values = words.iter().map(|&word| i64::from_ne_bytes(word)).collect();
-    Ok((array.getattr(intern!(py, "shape"))?.extract()?, values))
+    Ok((array.getattr("shape")?.extract()?, values))
 }
 
 /// Symbols of shape `(lanes, steps)`, each at most `alphabet_size`.
@@ -79,7 +94,7 @@ pub fn to_array<'py, const N: usize>(
     shape: &[usize],
 ) -> PyResult<Bound<'py, PyAny>> {
     let bytes: Vec<u8> = words.flatten().collect();
-    let numpy = py.import(intern!(py, "numpy"))?;
-    let flat = numpy.call_method1(intern!(py, "frombuffer"), (PyBytes::new(py, &bytes), dtype))?;
-    flat.call_method1(intern!(py, "reshape"), (shape,))
+    let numpy = py.import("numpy")?;
+    let flat = numpy.call_method1("frombuffer", (PyBytes::new(py, &bytes), dtype))?;
+    flat.call_method1("reshape", (shape,))
 }

@@ -8,13 +8,14 @@ use lmac_core::predictor::Predictor;
 use lmac_core::progress::Progress;
 use lmac_core::records::{self, Form};
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyDict};
 
 use crate::adapter::Adapter;
 use crate::arrays::bytes_of;
 use crate::error::to_py_err;
 use crate::model::Executor;
-use crate::watch::{Failure, Watch};
+use crate::values::{Arguments, arguments, limit, show};
+use crate::watch::{Failure, Watch, check_running};
 
 /// Compresses `data` to one frame.
 #[pyfunction]
@@ -36,12 +37,14 @@ pub fn compress<'py>(
 /// Restores the content of all frames in `data`.
 #[pyfunction]
 #[pyo3(signature = (data, predictor, *, max_output_size=None, progress=None))]
+#[expect(clippy::needless_pass_by_value, reason = "as Python passes them")]
 pub fn decompress<'py>(
     data: &Bound<'py, PyAny>,
     predictor: &Bound<'py, PyAny>,
-    max_output_size: Option<u64>,
+    max_output_size: Option<Bound<'py, PyAny>>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyBytes>> {
+    let max_output_size = limit("max_output_size", max_output_size.as_ref(), u64::MAX)?;
     let frames = bytes_of(data)?;
     let frames = frames.as_bytes();
     let content = run(predictor, progress, |predictor, progress| {
@@ -51,31 +54,71 @@ pub fn decompress<'py>(
 }
 
 /// How content is divided and coded.
-#[pyclass(frozen, module = "lmac._core")]
+#[pyclass(frozen, eq, hash, module = "lmac._core")]
+#[derive(PartialEq, Eq, Hash)]
 pub struct Settings(pub codec::Settings);
 
 #[pymethods]
 impl Settings {
-    /// Lengths are checked when they are used.
     #[new]
     #[pyo3(signature = (*, adaptive, block_len, lane_len, verify))]
+    #[expect(clippy::needless_pass_by_value, reason = "as Python passes them")]
     fn new(
         adaptive: bool,
-        block_len: Option<usize>,
-        lane_len: Option<usize>,
+        block_len: Option<Bound<'_, PyAny>>,
+        lane_len: Option<Bound<'_, PyAny>>,
         verify: bool,
-    ) -> Self {
+    ) -> PyResult<Self> {
         let mode = if adaptive {
             Mode::Adaptive
         } else {
             Mode::Static
         };
-        Self(codec::Settings {
+        let settings = codec::Settings {
             mode,
-            block_len,
-            lane_len,
+            block_len: limit("block_len", block_len.as_ref(), usize::MAX)?,
+            lane_len: limit("lane_len", lane_len.as_ref(), usize::MAX)?,
             verify,
-        })
+        };
+        settings.check().map_err(|error| to_py_err(&error))?;
+        Ok(Self(settings))
+    }
+
+    /// Whether the model is mixed with what the content itself has shown.
+    #[getter]
+    fn adaptive(&self) -> bool {
+        self.0.mode == Mode::Adaptive
+    }
+
+    /// Bytes of a block, if it was said.
+    #[getter]
+    fn block_len(&self) -> Option<usize> {
+        self.0.block_len
+    }
+
+    /// Bytes of a lane, if it was said.
+    #[getter]
+    fn lane_len(&self) -> Option<usize> {
+        self.0.lane_len
+    }
+
+    /// Whether what a model in floating point has coded is decoded again.
+    #[getter]
+    fn verify(&self) -> bool {
+        self.0.verify
+    }
+
+    fn __getnewargs_ex__<'py>(&self, py: Python<'py>) -> PyResult<Arguments<'py>> {
+        let named = PyDict::new(py);
+        named.set_item("adaptive", self.adaptive())?;
+        named.set_item("block_len", self.block_len())?;
+        named.set_item("lane_len", self.lane_len())?;
+        named.set_item("verify", self.verify())?;
+        Ok(arguments(named))
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        show("Settings", &self.__getnewargs_ex__(py)?.1)
     }
 }
 
@@ -108,9 +151,10 @@ pub fn decompress_many<'py>(
     predictor: &Bound<'py, PyAny>,
     settings: &Settings,
     bare: bool,
-    max_output_size: Option<u64>,
+    max_output_size: Option<Bound<'py, PyAny>>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+    let max_output_size = limit("max_output_size", max_output_size.as_ref(), u64::MAX)?;
     let blobs = blobs.iter().map(bytes_of).collect::<PyResult<Vec<_>>>()?;
     let blobs: Vec<&[u8]> = blobs.iter().map(PyBytesMethods::as_bytes).collect();
     let (form, mode) = (form_of(bare), settings.0.mode);
@@ -138,9 +182,11 @@ where
     let mut watch = Watch::new(progress, &failure);
     let mut progress = |report| watch.tell(report);
     let py = predictor.py();
+    check_running()?;
     let outcome = if let Ok(executor) = predictor.cast::<Executor>() {
-        let executor = executor.get();
-        py.detach(|| work(&mut executor.lock()?.executor, &mut progress))
+        let mut native = executor.get().native.lock()?;
+        let executor = &mut native.executor;
+        py.detach(|| work(executor, &mut progress))
     } else {
         let mut adapter = Adapter::new(predictor, &failure)?;
         py.detach(|| work(&mut adapter, &mut progress))
@@ -149,7 +195,8 @@ where
 }
 
 /// What the headers of one frame say; all lengths are in bytes.
-#[pyclass(frozen, get_all, module = "lmac")]
+#[pyclass(frozen, get_all, eq, hash, module = "lmac")]
+#[derive(PartialEq, Eq, Hash)]
 pub struct FrameInfo {
     /// The first bytes of the model's content id.
     model_id: Vec<u8>,
@@ -173,6 +220,63 @@ pub struct FrameInfo {
     stored_blocks: u64,
     /// How many of them are coded without the model.
     blocks_without_network: u64,
+}
+
+#[pymethods]
+impl FrameInfo {
+    #[new]
+    #[pyo3(signature = (
+        *, model_id, adaptive, lane_len, content_size, fingerprint, content_len, frame_len, payload_len, blocks, stored_blocks,
+        blocks_without_network
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "the fields, by name")]
+    const fn new(
+        model_id: Vec<u8>,
+        adaptive: bool,
+        lane_len: Option<usize>,
+        content_size: Option<u64>,
+        fingerprint: Option<String>,
+        content_len: u64,
+        frame_len: u64,
+        payload_len: u64,
+        blocks: u64,
+        stored_blocks: u64,
+        blocks_without_network: u64,
+    ) -> Self {
+        Self {
+            model_id,
+            adaptive,
+            lane_len,
+            content_size,
+            fingerprint,
+            content_len,
+            frame_len,
+            payload_len,
+            blocks,
+            stored_blocks,
+            blocks_without_network,
+        }
+    }
+
+    fn __getnewargs_ex__<'py>(&self, py: Python<'py>) -> PyResult<Arguments<'py>> {
+        let named = PyDict::new(py);
+        named.set_item("model_id", PyBytes::new(py, &self.model_id))?;
+        named.set_item("adaptive", self.adaptive)?;
+        named.set_item("lane_len", self.lane_len)?;
+        named.set_item("content_size", self.content_size)?;
+        named.set_item("fingerprint", &self.fingerprint)?;
+        named.set_item("content_len", self.content_len)?;
+        named.set_item("frame_len", self.frame_len)?;
+        named.set_item("payload_len", self.payload_len)?;
+        named.set_item("blocks", self.blocks)?;
+        named.set_item("stored_blocks", self.stored_blocks)?;
+        named.set_item("blocks_without_network", self.blocks_without_network)?;
+        Ok(arguments(named))
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        show("FrameInfo", &self.__getnewargs_ex__(py)?.1)
+    }
 }
 
 /// Reads the headers of all frames in `data`, without a model and without decoding.

@@ -10,16 +10,20 @@
 //! * [`vocabulary`]: `Vocabulary`, the tokens of a language model.
 //! * [`processor`]: what this processor computes with.
 //! * [`arrays`]: numpy arrays in and out.
-//! * [`watch`]: progress reports, Ctrl-C, and errors raised by Python code that the core calls.
+//! * [`values`]: what makes objects that can be pickled, and shown; limits.
+//! * [`exclusive`]: what serves one call at a time.
+//! * [`watch`]: progress reports, Ctrl-C, errors raised by Python code that the core calls, and the end of the interpreter.
 //! * [`error`]: the family of exceptions.
 
 mod adapter;
 mod arrays;
 mod codec;
 mod error;
+mod exclusive;
 mod model;
 mod processor;
 mod stream;
+mod values;
 mod vocabulary;
 mod watch;
 
@@ -27,6 +31,8 @@ use pyo3::prelude::pymodule;
 
 #[pymodule(gil_used = false)]
 mod _core {
+    use pyo3::prelude::*;
+
     #[pymodule_export]
     use crate::codec::{
         FrameInfo, Settings, compress, compress_many, decompress, decompress_many, inspect,
@@ -47,7 +53,15 @@ mod _core {
     #[pymodule_export]
     use crate::vocabulary::Vocabulary;
     #[pymodule_export]
-    use crate::watch::Report;
+    use crate::watch::{Report, end_other_calls};
+
+    /// Makes now what the core would make when it is first needed: a process that is forked in that moment would wait for ever.
+    #[pymodule_init]
+    #[expect(clippy::unnecessary_wraps, reason = "as PyO3 wants it")]
+    fn prepare(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+        let _ = lmac_core::coding::adaptive::Initial::of_format(true);
+        Ok(())
+    }
 
     #[pymodule_export]
     const MAX_HEADER_LEN: usize = lmac_core::format::frame_reader::MAX_HEADER_LEN;

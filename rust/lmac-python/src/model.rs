@@ -1,8 +1,7 @@
 //! `Model`, its native `Executor`, the `ContextHasher` that the ONNX path needs, and `OnnxSummary` of any model.
 
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::sync::Arc;
 
-use lmac_core::error::{Error, Result};
 use lmac_core::models::model_id::ModelId;
 use lmac_core::models::onnx_summary::Summary;
 use lmac_core::models::{context, executor, model};
@@ -13,6 +12,7 @@ use pyo3::types::PyBytes;
 
 use crate::arrays::{bytes_of, read_symbols, to_array};
 use crate::error::to_py_err;
+use crate::exclusive::Exclusive;
 
 /// An exact model, read from the bytes of a model file and checked.
 #[pyclass(frozen, module = "lmac._core")]
@@ -82,31 +82,14 @@ impl OnnxSummary {
 pub struct Executor {
     alphabet_size: usize,
     model_id: ModelId,
-    native: Mutex<Native>,
+    /// For the codec, too.
+    pub native: Exclusive<Native>,
 }
 
 /// The executor and how many lanes it was started with.
 pub struct Native {
     pub executor: executor::Executor,
     lanes: usize,
-}
-
-impl Executor {
-    /// Exclusive use of the executor, for one call.
-    ///
-    /// # Errors
-    ///
-    /// `Predictor` if it is busy: its contexts belong to the other call.
-    pub fn lock(&self) -> Result<MutexGuard<'_, Native>> {
-        match self.native.try_lock() {
-            Ok(native) => Ok(native),
-            Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => {
-                let reason = "the executor is busy in another call; create one for each thread";
-                Err(Error::Predictor(reason.into()))
-            }
-        }
-    }
 }
 
 #[pymethods]
@@ -119,7 +102,7 @@ impl Executor {
         Ok(Self {
             alphabet_size: executor.alphabet_size(),
             model_id: executor.model_id(),
-            native: Mutex::new(Native { executor, lanes: 0 }),
+            native: Exclusive::new(Native { executor, lanes: 0 }),
         })
     }
 
@@ -137,20 +120,19 @@ impl Executor {
 
     /// Begins `lanes` empty contexts and forgets all earlier ones.
     fn start(&self, py: Python<'_>, lanes: usize) -> PyResult<()> {
-        let start = || {
-            let mut native = self.lock()?;
-            native.lanes = 0;
-            native.executor.start(lanes)?;
-            native.lanes = lanes;
-            Ok(())
-        };
-        py.detach(start).map_err(|error| to_py_err(&error))
+        let mut native = self.native.lock()?;
+        native.lanes = 0;
+        let executor = &mut native.executor;
+        let started = py.detach(|| executor.start(lanes));
+        started.map_err(|error| to_py_err(&error))?;
+        native.lanes = lanes;
+        Ok(())
     }
 
     /// Appends `(lanes, steps)` symbols; returns int16 logits `(lanes, steps, alphabet_size)`.
     fn advance<'py>(&self, symbols: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         let py = symbols.py();
-        let mut native = self.lock().map_err(|error| to_py_err(&error))?;
+        let mut native = self.native.lock()?;
         let lanes = native.lanes;
         let (symbols, steps) = read_symbols(symbols, lanes, self.alphabet_size)?;
         let mut logits = vec![0; symbols.len() * self.alphabet_size];

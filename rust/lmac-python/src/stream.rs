@@ -13,42 +13,47 @@ use pyo3::types::PyBytes;
 use crate::arrays::bytes_of;
 use crate::codec::{FrameInfo, Settings, run};
 use crate::error::to_py_err;
+use crate::exclusive::Exclusive;
+use crate::values::limit;
 
 /// Content in pieces to frames in pieces.
-#[pyclass(module = "lmac._core")]
-pub struct Compressor(stream::Compressor);
+#[pyclass(frozen, module = "lmac._core")]
+pub struct Compressor(Exclusive<stream::Compressor>);
 
 #[pymethods]
 impl Compressor {
     #[new]
     fn new(settings: &Settings) -> PyResult<Self> {
         let compressor = stream::Compressor::new(settings.0.clone());
-        compressor.map(Self).map_err(|error| to_py_err(&error))
+        let compressor = compressor.map_err(|error| to_py_err(&error))?;
+        Ok(Self(Exclusive::new(compressor)))
     }
 
     /// Announces the content size of the next frame, in bytes.
-    fn pledge(&mut self, content_size: Option<u64>) -> PyResult<()> {
-        let pledged = self.0.pledge(content_size);
+    fn pledge(&self, content_size: Option<u64>) -> PyResult<()> {
+        let pledged = self.0.lock()?.pledge(content_size);
         pledged.map_err(|error| to_py_err(&error))
     }
 
     /// How much content of the frame that has begun is in complete blocks, in bytes.
     #[getter]
-    fn compressed_len(&self) -> u64 {
-        self.0.compressed_len()
+    fn compressed_len(&self) -> PyResult<u64> {
+        Ok(self.0.lock()?.compressed_len())
     }
 
     /// How much content makes as many blocks as `predictor` codes at the same time, in bytes.
     fn piece_len(&self, predictor: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let compressor = self.0.lock()?;
+        let compressor = &*compressor;
         run(predictor, None, |predictor, _| {
-            Ok(self.0.piece_len(predictor))
+            Ok(compressor.piece_len(predictor))
         })
     }
 
     /// Takes content; `flush` is 0 to go on, 1 to end a block, 2 to end the frame.
     #[pyo3(signature = (data, flush, predictor, *, progress=None))]
     fn compress<'py>(
-        &mut self,
+        &self,
         data: &Bound<'py, PyAny>,
         flush: u8,
         predictor: &Bound<'py, PyAny>,
@@ -62,29 +67,33 @@ impl Compressor {
         };
         let content = bytes_of(data)?;
         let content = content.as_bytes();
+        let mut compressor = self.0.lock()?;
+        let compressor = &mut *compressor;
         let output = run(predictor, progress, |predictor, progress| {
-            self.0.compress(content, flush, predictor, progress)
+            compressor.compress(content, flush, predictor, progress)
         })?;
         Ok(PyBytes::new(data.py(), &output))
     }
 }
 
 /// One frame in pieces to its content in pieces.
-#[pyclass(module = "lmac._core")]
-pub struct Decompressor(stream::Decompressor);
+#[pyclass(frozen, module = "lmac._core")]
+pub struct Decompressor(Exclusive<stream::Decompressor>);
 
 #[pymethods]
 impl Decompressor {
     #[new]
     #[pyo3(signature = (*, max_output_size=None))]
-    fn new(max_output_size: Option<u64>) -> Self {
-        Self(stream::Decompressor::new(max_output_size))
+    #[expect(clippy::needless_pass_by_value, reason = "as Python passes them")]
+    fn new(max_output_size: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
+        let most = limit("max_output_size", max_output_size.as_ref(), u64::MAX)?;
+        Ok(Self(Exclusive::new(stream::Decompressor::new(most))))
     }
 
     /// Takes a piece of the frame; returns at most `max_length` bytes of content, if not `None`.
     #[pyo3(signature = (data, max_length, predictor, *, progress=None))]
     fn decompress<'py>(
-        &mut self,
+        &self,
         data: &Bound<'py, PyAny>,
         max_length: Option<usize>,
         predictor: &Bound<'py, PyAny>,
@@ -92,28 +101,30 @@ impl Decompressor {
     ) -> PyResult<Bound<'py, PyBytes>> {
         let piece = bytes_of(data)?;
         let piece = piece.as_bytes();
+        let mut decompressor = self.0.lock()?;
+        let decompressor = &mut *decompressor;
         let output = run(predictor, progress, |predictor, progress| {
-            self.0.decompress(piece, max_length, predictor, progress)
+            decompressor.decompress(piece, max_length, predictor, progress)
         })?;
         Ok(PyBytes::new(data.py(), &output))
     }
 
     /// Whether the frame has ended and all of its content was returned.
     #[getter]
-    fn eof(&self) -> bool {
-        self.0.is_eof()
+    fn eof(&self) -> PyResult<bool> {
+        Ok(self.0.lock()?.is_eof())
     }
 
     /// Whether nothing more can be returned before there is more input.
     #[getter]
-    fn needs_input(&self) -> bool {
-        self.0.needs_input()
+    fn needs_input(&self) -> PyResult<bool> {
+        Ok(self.0.lock()?.needs_input())
     }
 
     /// What was given after the end of the frame.
     #[getter]
-    fn unused_data<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, self.0.unused_data())
+    fn unused_data<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, self.0.lock()?.unused_data()))
     }
 }
 

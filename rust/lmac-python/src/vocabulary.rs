@@ -9,7 +9,8 @@ use pyo3::types::PyBytes;
 use crate::error::to_py_err;
 
 /// What the numbers that a language model predicts spell.
-#[pyclass(frozen, module = "lmac._core")]
+#[pyclass(frozen, eq, hash, module = "lmac")]
+#[derive(PartialEq, Eq, Hash)]
 pub struct Vocabulary(pub Arc<vocabulary::Vocabulary>);
 
 #[pymethods]
@@ -44,5 +45,23 @@ impl Vocabulary {
     fn spell<'py>(&self, py: Python<'py>, number: u32) -> Option<Bound<'py, PyBytes>> {
         let symbol = self.0.symbol_of(number)?;
         Some(PyBytes::new(py, self.0.string(symbol)))
+    }
+
+    /// What it is made of: pickled like that.
+    fn __getnewargs__<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> (Vec<Bound<'py, PyBytes>>, Bound<'py, PyBytes>) {
+        let numbers = 0..self.0.alphabet_size() as u32;
+        let tokens = numbers.map(|number| {
+            let token = self.spell(py, number);
+            token.unwrap_or_else(|| PyBytes::new(py, b""))
+        });
+        (tokens.collect(), self.prefix(py))
+    }
+
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let (size, prefix) = (self.0.alphabet_size(), self.prefix(py).repr()?);
+        Ok(format!("<Vocabulary of {size} numbers, prefix={prefix}>"))
     }
 }

@@ -4,18 +4,44 @@
 //! the interpreter, lets Python handle signals (Ctrl-C) and calls the user's progress function.
 //! An exception raised there, or by a predictor written in Python, is kept here while the core
 //! unwinds with an error of its own, and then raised unchanged.
+//!
+//! When the interpreter ends, the calls of daemon threads end first (`end_other_calls`): an interpreter that is gone
+//! cannot be attached to, and one that is going would tear down the thread's stack through our frames.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
 use lmac_core::error::Error;
 use lmac_core::progress;
+use pyo3::exceptions::PySystemExit;
 use pyo3::prelude::*;
 
 use crate::error::to_py_err;
 
 /// Short enough for Ctrl-C to feel immediate, long enough to cost nothing.
 const INTERVAL: Duration = Duration::from_millis(50);
+
+/// The thread that ends the interpreter, once it does.
+static ENDED_BY: OnceLock<ThreadId> = OnceLock::new();
+
+/// Ends the calls of all other threads, those under way and those to come: the interpreter is about to end.
+#[pyfunction]
+pub fn end_other_calls() {
+    ENDED_BY.get_or_init(|| thread::current().id());
+}
+
+/// Whether this thread may go on.
+///
+/// # Errors
+///
+/// `SystemExit`, which ends a thread without a word, if the interpreter is about to end.
+pub fn check_running() -> PyResult<()> {
+    match ENDED_BY.get() {
+        Some(&thread) if thread != thread::current().id() => Err(PySystemExit::new_err(())),
+        _ => Ok(()),
+    }
+}
 
 /// The first exception raised by Python code that the core called.
 #[derive(Default)]
@@ -33,6 +59,16 @@ impl Failure {
         let kept = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         kept.unwrap_or_else(|| to_py_err(error))
     }
+}
+
+/// Runs `call` attached to the interpreter.
+///
+/// # Errors
+///
+/// Those of `call`; `SystemExit` if there is no interpreter to attach to any more.
+pub fn attach<T>(call: impl FnOnce(Python<'_>) -> PyResult<T>) -> PyResult<T> {
+    check_running()?;
+    Python::try_attach(call).unwrap_or_else(|| Err(PySystemExit::new_err(())))
 }
 
 /// How far a call is, in bytes.
@@ -76,10 +112,15 @@ impl<'f> Watch<'f> {
 
     /// Whether to go on.
     pub fn tell(&mut self, report: progress::Report) -> bool {
+        let outcome = check_running().and_then(|()| self.attach_if_due(report));
+        outcome.map_err(|error| self.failure.keep(error)).is_ok()
+    }
+
+    fn attach_if_due(&mut self, report: progress::Report) -> PyResult<()> {
         if Instant::now() < self.next_report {
-            return true;
+            return Ok(());
         }
-        let outcome = Python::attach(|py| {
+        let outcome = attach(|py| {
             py.check_signals()?;
             match &self.progress {
                 Some(progress) => progress.call1(py, (Report::from(report),)).map(drop),
@@ -87,6 +128,6 @@ impl<'f> Watch<'f> {
             }
         });
         self.next_report = Instant::now() + INTERVAL;
-        outcome.map_err(|error| self.failure.keep(error)).is_ok()
+        outcome
     }
 }

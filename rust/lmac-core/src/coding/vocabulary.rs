@@ -19,7 +19,7 @@ const ESCAPE_DISTANCE: i16 = 18 << 4;
 const NONE: u32 = u32::MAX;
 
 /// The tokens of a language model.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct Vocabulary {
     /// How many numbers the model predicts, whether they are tokens or not.
     alphabet_size: usize,
@@ -37,7 +37,7 @@ pub struct Vocabulary {
 }
 
 /// Symbols that begin alike: a node of the tree.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) struct Node {
     /// The last byte of what they begin with.
     byte: u8,

@@ -49,7 +49,7 @@ const FINGERPRINT_ERROR: Error =
 const MAX_VARINT_LEN: usize = 9;
 
 /// How symbols are coded.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum Mode {
     /// By the network's predictions alone: a symbol at a time.
     Static,
