@@ -40,7 +40,7 @@ lint: ## check the style of all code (needs `make test` or `pip install .[test]`
 
 test-rust: ## run the tests of the core
 	@echo "Building and running the tests of the core: five minutes."
-	cargo test --release -- --quiet
+	cargo test --profile tests -- --quiet
 
 test-python: ## run the tests of the package
 	@echo "The tests of the package: four minutes."

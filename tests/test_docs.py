@@ -48,6 +48,18 @@ def test_links_between_documents_lead_somewhere() -> None:
             assert (document.parent / link).exists(), f"{document.name}: {link}"
 
 
+def headings(document: Path) -> set[str]:
+    """The names by which links find headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.*)", document.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_links_to_headings_lead_to_one() -> None:
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
+        for path, heading in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", document.read_text()):
+            assert heading in headings(document.parent / path if path else document), f"{document.name}: {path}#{heading}"
+
+
 def test_every_row_of_a_table_has_the_cells_of_its_header() -> None:
     for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]:
         for table in re.findall(r"(?:^\|.*\n)+", document.read_text(), re.MULTILINE):
