@@ -103,7 +103,7 @@ def executor_table(amounts: Amounts) -> list[str]:
 
 
 def coding_table(amounts: Amounts) -> list[str]:
-    """What criterion measures in benches/coding.rs."""
+    """What criterion measures in rust/lmac-core/benches/coding.rs."""
     cargo_bench("--bench", "coding", "--", *amounts.coding)
     rows = ["| coding | nanoseconds a symbol |", "|---|---|"]
     for estimates in sorted((ROOT / "target" / "criterion").glob("*/*/new/estimates.json")):

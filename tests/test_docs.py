@@ -48,6 +48,18 @@ def test_links_between_documents_lead_somewhere() -> None:
             assert (document.parent / link).exists(), f"{document.name}: {link}"
 
 
+def test_paths_that_documents_and_sources_name_are_there() -> None:
+    sources = [path for folder in ("python", "rust", "tests", "benches") for suffix in ("py", "rs") for path in (ROOT / folder).rglob(f"*.{suffix}")]
+    named = re.compile(r"(?<![\w/.-])(?:rust/lmac-|python/lmac/|tests/|benches/|docs/)[\w/-]*\w(?:\.(?:py|rs|md|onnx|bin|svg|1))?\b(?![\w*<{%])")
+    roots = ROOT, ROOT / "rust" / "lmac-core"  # the crate's own files name each other from its folder
+    missing = []
+    for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "Makefile", ROOT / ".ci" / "run", *sources]:
+        missing += [
+            f"{document.relative_to(ROOT)}: {path}" for path in named.findall(document.read_text()) if not any((root / path).exists() for root in roots)
+        ]
+    assert missing == []
+
+
 def headings(document: Path) -> set[str]:
     """The names by which links find headings, as GitHub makes them."""
     titles = re.findall(r"^#+ (.*)", document.read_text(), re.MULTILINE)

@@ -3,7 +3,7 @@
 ONNX Runtime rounds differently from version to version, from one set of vector instructions to another, and from GPU to GPU.
 A file made with a float model therefore says where it was made, in one short line. Equal lines do not prove that the
 numbers will be equal, and different ones do not prove the opposite: the line is there to refuse early, and to say why
-(rust/lmac-core/src/fingerprint.rs).
+(rust/lmac-core/src/format/fingerprint.rs).
 
 What is in it, and why (found by comparing results, or by reading ONNX Runtime's sources):
 
