@@ -39,7 +39,7 @@ lint: ## check the style of all code (needs `make test` or `pip install .[test]`
 	$(BIN)/stubtest --mypy-config-file pyproject.toml lmac._core
 
 test-rust: ## run the tests of the core
-	@echo "Building and running the tests of the core: five minutes."
+	@echo "Building and running the tests of the core: three to five minutes."
 	cargo test --profile tests -- --quiet
 
 test-python: ## run the tests of the package
@@ -51,7 +51,7 @@ test-lab: test-environment ## run the tests of the laboratory and of benches (in
 	@echo "Installing the laboratory's packages, PyTorch among them, into .venv: one or two minutes, 4 GB."
 	$(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["lab"], sep="\n")' | $(BIN)/pip install -r /dev/stdin
 	$(BIN)/python -c 'import matplotlib, onnxscript, torch, transformers'
-	@echo "The tests of the laboratory and of benches: five minutes."
+	@echo "The tests of the laboratory and of benches: four to seven minutes."
 	$(BIN)/pytest --quiet -m "lab and not slow"
 
 format: ## bring all code into shape
