@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from .predictors.predictor import Predictor
 
 __all__ = [
+    "MAX_FINGERPRINT_LEN",
     "MAX_HEADER_LEN",
     "Block",
     "Compressor",
@@ -35,6 +36,7 @@ __all__ = [
     "decompress",
     "decompress_blocks",
     "decompress_many",
+    "fingerprint_len",
     "inspect",
     "instruction_sets",
 ]
@@ -43,6 +45,7 @@ __version__: Final[str]
 
 #: Frame and block headers are shorter than this many bytes.
 MAX_HEADER_LEN: Final[int]
+MAX_FINGERPRINT_LEN: Final[int]
 
 class LmacError(Exception): ...
 class FormatError(LmacError): ...
@@ -105,6 +108,9 @@ def decompress_many(
 
 def cpu_features() -> list[str]:
     """The instruction sets of this processor by which libraries choose their arithmetic: floating point may depend on them."""
+
+def fingerprint_len(text: str) -> int:
+    """How many bytes a fingerprint takes in a frame: its common phrases take one each (docs/format.md, "Fingerprints")."""
 
 def instruction_sets() -> list[str]:
     """What the native executor can compute with on this processor, the best one last."""

@@ -88,9 +88,8 @@ class LanguageModel:
         special = f"{self._begin} {self._unknown}".encode()
         #: The content id, 32 bytes: of weights, tokenizer, and special tokens.
         self.model_id = hashlib.sha256(b"language model " + weights + self._tokenizer.content_id + special).digest()
-        of_model = {"model": weights.hex()[:12], "tokenizer": self._tokenizer.content_id.hex()[:12], "context": str(self._context_length)}
         #: What must be the same at the decoder.
-        self.fingerprint = to_text(machine_fingerprint(session, threads) | of_model)
+        self.fingerprint = to_text(machine_fingerprint(session, threads) | {"context": str(self._context_length)})
 
     def _find_alphabet_size(self, session: Any) -> int:
         """The length of the last axis of the logits; where the graph does not say it, a step shows it."""

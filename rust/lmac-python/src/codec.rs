@@ -2,7 +2,7 @@
 
 use lmac_core::codec;
 use lmac_core::error::Result;
-use lmac_core::format::frame::Mode;
+use lmac_core::format::frame::{self, Mode};
 use lmac_core::format::frame_reader;
 use lmac_core::predictor::Predictor;
 use lmac_core::progress::Progress;
@@ -173,6 +173,12 @@ pub struct FrameInfo {
     stored_blocks: u64,
     /// How many of them are coded without the model.
     blocks_without_network: u64,
+}
+
+/// How many bytes a fingerprint takes in a frame.
+#[pyfunction]
+pub fn fingerprint_len(text: &str) -> usize {
+    frame::fingerprint_len(text)
 }
 
 /// Reads the headers of all frames in `data`, without a model and without decoding.

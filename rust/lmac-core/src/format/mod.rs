@@ -5,3 +5,4 @@ mod fingerprint;
 pub mod frame;
 pub mod frame_reader;
 pub mod lanes;
+mod phrases;
