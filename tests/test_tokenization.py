@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tokenizers import Tokenizer as Library
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 from public_checkpoints import material, needs_material
-from tokenizer_files import gpt2_tokenizer, llama_tokenizer, trained_tokenizer
+from tokenizer_files import SPACE, gpt2_tokenizer, llama_tokenizer, trained_tokenizer
 
 TEXT = "Peter Piper picked a peck of pickled peppers; how many pickled peppers did Peter Piper pick? Größe, naïve, 漢字.\n" * 3
 SIZE = 300
@@ -52,6 +53,29 @@ def composing() -> str:
     """As Qwen's: byte-level, and characters are composed first."""
     tokenizer = Library.from_str(trained_tokenizer(TEXT, SIZE))
     tokenizer.normalizer = normalizers.NFC()
+    return str(tokenizer.to_str())
+
+
+def byte_fallback() -> str:
+    """As Llama's: SentencePiece's pieces, and tokens for bytes."""
+    names = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), SPACE, *"abcdeinprt", "pe", "er", SPACE + "p"]
+    model = models.BPE({name: index for index, name in enumerate(names)}, [("p", "e"), ("e", "r"), (SPACE, "p")], unk_token="<unk>", byte_fallback=True)
+    tokenizer = Library(model)
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend(SPACE), normalizers.Replace(" ", SPACE)])
+    tokenizer.decoder = decoders.Sequence([decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    return str(tokenizer.to_str())
+
+
+def precompiled() -> str:
+    """As T5's: a unigram model behind a map of characters, a table of 256 places and the strings it leads to; here from "A" to "a"."""
+    places = [0] * 256
+    places[0] = 1 << 10  # the root: children of byte c are at 1 ^ c
+    places[1 ^ 65] = 65 | 1 << 8 | (200 ^ 1 ^ 65) << 10  # "A", whose value is at 200
+    places[200] = 1 << 31  # the string at 0
+    tokenizer = Library.from_str(unigram())
+    charsmap = struct.pack("<257I", 1024, *places) + b"a\0"
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Precompiled(charsmap), normalizers.NFKC()])
+    assert tokenizer.normalizer.normalize_str("BAB") == "BaB"
     return str(tokenizer.to_str())
 
 

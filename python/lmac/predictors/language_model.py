@@ -31,6 +31,9 @@ from .tokenization import Tokenizer
 #: Longer contexts cost memory and time with every lane, and save little.
 DEFAULT_CONTEXT_LENGTH = 1024
 
+#: Symbols, and an escape for each byte, are below 2^20 (docs/format.md).
+MAX_ALPHABET_SIZE = (1 << 20) - 256
+
 #: When a context begins anew, so many logits are computed in one call at most: nobody needs them, but most graphs give them.
 REREAD_LOGITS = 1 << 24
 
@@ -93,11 +96,14 @@ class LanguageModel:
 
     def _find_alphabet_size(self, session: Any) -> int:
         """The length of the last axis of the logits; where the graph does not say it, a step shows it."""
-        size = next(output.shape[-1] for output in session.get_outputs() if output.name == "logits")
-        if isinstance(size, int):
-            return size
-        self.graph.start(1)
-        return int(self.graph.run(np.zeros((1, 1), np.int64)).shape[-1])
+        shape = next(output.shape for output in session.get_outputs() if output.name == "logits")
+        size = shape[-1] if shape else None
+        if not isinstance(size, int):
+            self.graph.start(1)
+            size = int(self.graph.run(np.zeros((1, 1), np.int64)).shape[-1])
+        if not 1 <= size <= MAX_ALPHABET_SIZE:
+            raise LmacError(f"the model has {size} logits; lmac takes 1 to {MAX_ALPHABET_SIZE}")
+        return size
 
     def _find_context_length(self, files: ModelFiles, wanted: int | None) -> int:
         most = self.graph.slots or files.context_length
