@@ -76,6 +76,7 @@ def run(name: str, count: int, folder: Path) -> None:
     *_, last = done.stdout.split() or ["none"]
     assert done.returncode == 0, f"{name}, file number {last}: {done.stderr[-3000:]}"
     assert last == str(count - 1)
+    assert done.stderr == ""  # no panic of a library has printed anything
 
 
 def main(name: str, count: str, folder: str) -> None:

@@ -41,6 +41,7 @@ REREAD_LOGITS = 1 << 24
 #: not too much is lost when one must be coded again.
 BLOCK_LEN = 1 << 20
 LANE_LEN = 1 << 16
+MAX_LANE_LEN = 1 << 24
 
 
 class LanguageModel:
@@ -82,6 +83,8 @@ class LanguageModel:
         session = create_session(str(files.graph), device, threads, exact=False)
         #: What runs a step.
         self.graph = StepGraph(session)
+        if self.graph.has_one_lane:
+            self.lane_len = MAX_LANE_LEN
         self.alphabet_size = self._find_alphabet_size(session)
         self._tokenizer = Tokenizer(files.tokenizer.read_bytes(), self.alphabet_size)
         self.vocabulary = self._tokenizer.vocabulary
@@ -96,8 +99,7 @@ class LanguageModel:
 
     def _find_alphabet_size(self, session: Any) -> int:
         """The length of the last axis of the logits; where the graph does not say it, a step shows it."""
-        shape = next(output.shape for output in session.get_outputs() if output.name == "logits")
-        size = shape[-1] if shape else None
+        size = next(output.shape[-1] for output in session.get_outputs() if output.name == "logits")
         if not isinstance(size, int):
             self.graph.start(1)
             size = int(self.graph.run(np.zeros((1, 1), np.int64)).shape[-1])
@@ -149,7 +151,7 @@ class LanguageModel:
         kept[:, 0] = self._begin
         self.graph.start(lanes)
         self._seen[:, : kept.shape[1]] = kept
-        steps = max(REREAD_LOGITS // (lanes * self.alphabet_size), 1)
+        steps = 1 if self.graph.has_one_step else max(REREAD_LOGITS // (lanes * self.alphabet_size), 1)
         for first in range(0, kept.shape[1], steps):
             self.graph.run(kept[:, first : first + steps])
 

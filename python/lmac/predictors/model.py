@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from .._core import Executor, LmacError, Model, OnnxSummary
+from . import hub
 from .predictor import Predictor
 
 DEFAULT_MODEL = "default"
 SUFFIX = ".onnx"
-HUB_PREFIX = "hf:"
 
 #: The alphabet of the codec itself.
 BYTES = 256
@@ -132,10 +132,8 @@ def _path(model: str | os.PathLike[str] | None) -> Path | None:
     """Where a model is; ``None`` if it is one inside the package."""
     if model is None or model in model_names():
         return None
-    if isinstance(model, str) and model.startswith(HUB_PREFIX):
-        from .hub import resolve
-
-        return resolve(model)
+    if isinstance(model, str) and model.startswith(hub.PREFIX):
+        return hub.resolve(model)
     path = Path(model)
     if str(model) == path.stem and not path.exists():
         raise LmacError(f"unknown model {str(model)!r}: the names are {', '.join(model_names()) or 'none here'}, and the path of a model file is possible too")

@@ -50,7 +50,7 @@ class Tokenizer:
     def __init__(self, data: bytes, alphabet_size: int) -> None:
         #: Names the tokenizer by content.
         self.content_id = hashlib.sha256(data).digest()
-        with _errors_of_the_library():
+        with errors_of_the_library():
             spec = _parse(data)
             plain = _without_additions(spec)
             self._tokenizer = _load(plain)
@@ -87,7 +87,7 @@ class Tokenizer:
     def _encode(self, pieces: list[str]) -> list[list[int]]:
         """The tokenizer's own tokens; none for a piece that it fails at, as it does where it has no token for a letter and none for the unknown."""
         try:
-            with _errors_of_the_library():
+            with errors_of_the_library():
                 return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(pieces, add_special_tokens=False)]
         except LmacError:
             return [self._encode([piece])[0] for piece in pieces] if len(pieces) > 1 else [[]]
@@ -115,7 +115,7 @@ def byte_vocabulary(alphabet_size: int) -> Vocabulary:
 
 
 @contextmanager
-def _errors_of_the_library() -> Iterator[None]:
+def errors_of_the_library() -> Iterator[None]:
     """Makes an ``LmacError`` of whatever the library raises: plain exceptions, and panics, which are no ``Exception``.
 
     Raises:
@@ -144,11 +144,12 @@ def _parse(data: bytes) -> dict[str, Any]:
 
 
 def _check_merges(model: dict[str, Any]) -> None:
-    """The library cuts the prefix of continuing pieces from every second part of a merge, whether it is there or not."""
-    prefix = model.get("continuing_subword_prefix") if "merges" in model else None
-    parts = [merge.partition(" ")[2] if isinstance(merge, str) else merge[1] for merge in model["merges"]] if prefix else []
-    if not all(part.startswith(prefix) for part in parts):
-        raise LmacError(f"the tokenizer.json cannot be used: not all merges continue with {prefix!a}, its continuing_subword_prefix")
+    """The library relies on what merges make: it cuts the prefix from every second part, and copies the whole into a place as long as the longest token."""
+    prefix = model.get("continuing_subword_prefix") or ""
+    for merge in model.get("merges") or []:
+        first, second = merge.split(" ") if isinstance(merge, str) else merge
+        if not second.startswith(prefix) or first + second[len(prefix) :] not in model["vocab"]:
+            raise LmacError(f"the tokenizer.json cannot be used: {first!a} and {second!a} are merged into what is no token")
 
 
 def _check_charsmap(text: str) -> None:
