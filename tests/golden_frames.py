@@ -170,14 +170,14 @@ def bad_adaptive_frames(frame: bytes) -> dict[str, bytes]:
 def bad_fingerprint_frames(frame: bytes) -> dict[str, bytes]:
     """Frames whose fingerprint breaks one rule each, made of a good one of a single block without one."""
 
-    def with_fingerprint(fingerprint: str) -> bytes:
+    def with_fingerprint(short: str) -> bytes:
         header = frame[:2] + bytes([frame[2] | 0b10000]) + frame[3:6]
-        return with_content(frame, STORY, header + varint(len(fingerprint)) + fingerprint.encode())
+        return with_content(frame, STORY, header + varint(len(short)) + short.encode("ascii"))
 
     return {
         "bad-fingerprint-empty": with_fingerprint(""),
-        "bad-fingerprint-long": with_fingerprint(FINGERPRINT.ljust(512, "!")),
-        "bad-fingerprint-control-character": with_fingerprint(FINGERPRINT.replace(" ", "\t")),
+        "bad-fingerprint-long": with_fingerprint(FINGERPRINT.ljust(49, "!")),
+        "bad-fingerprint-no-phrase": with_fingerprint(FINGERPRINT.replace(" ", "\x7f")),
         "bad-fingerprint-other": with_fingerprint(FINGERPRINT.replace("1.0", "1.1")),
         "bad-fingerprint-missing": frame,
     }

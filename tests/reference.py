@@ -13,9 +13,11 @@ says "mod 2^64", so does the code.
     b'a'
 """
 
+import re
 import zlib
 from collections.abc import Iterator
 from itertools import accumulate
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from reference_adaptive import TREES, Chance, Mixture, Speller
@@ -26,7 +28,7 @@ STATIC_LANE_LEN = 16_384
 MAX_LEN = 2**24
 MAX_LANES = 4096
 MAX_NUMBERS = 2**20 - 256
-MAX_FINGERPRINT_LEN = 511
+MAX_FINGERPRINT_LEN = 48
 TOTAL = 2**24
 
 EXP2 = (
@@ -180,10 +182,22 @@ def decode_frame_header(reader: Reader, predictor: Predictor) -> Frame:
 def take_fingerprint(reader: Reader) -> str:
     """Takes the conditions under which the writer's model has computed."""
     length = reader.take_varint()
-    require(1 <= length <= MAX_FINGERPRINT_LEN, "a fingerprint has 1 to 511 bytes")
-    fingerprint = reader.take(length)
-    require(all(0x20 <= byte <= 0x7E for byte in fingerprint), "a fingerprint is printable ASCII")
-    return fingerprint.decode("ascii")
+    require(1 <= length <= MAX_FINGERPRINT_LEN, "a fingerprint has 1 to 48 bytes")
+    short = reader.take(length)
+    require(all(byte in PARTS for byte in short), "every byte of a fingerprint stands for something")
+    return "".join(PARTS[byte] for byte in short)
+
+
+def parts_of_fingerprints() -> dict[int, str]:
+    """What a byte of a fingerprint stands for; the phrases are those of the document's table."""
+    document = (Path(__file__).parents[1] / "docs" / "format.md").read_text(encoding="utf-8")
+    characters = {byte: chr(byte) for byte in range(0x20, 0x7F)}
+    digits = {0x80 + number: f"{number:02}" for number in range(100)}
+    phrases = {int(byte, 16): phrase for byte, phrase in re.findall(r'^    ([0-9A-F]{2}) "(.*)"$', document, re.MULTILINE)}
+    return characters | digits | phrases
+
+
+PARTS = parts_of_fingerprints()
 
 
 # Blocks ------------------------------------------------------------------------------------------

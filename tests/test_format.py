@@ -39,7 +39,7 @@ EXPECTED_ERRORS = {
     "bad-adaptive-long-payload": lmac.CorruptedDataError,
     "bad-fingerprint-empty": lmac.FormatError,
     "bad-fingerprint-long": lmac.FormatError,
-    "bad-fingerprint-control-character": lmac.FormatError,
+    "bad-fingerprint-no-phrase": lmac.FormatError,
     "bad-fingerprint-other": lmac.ModelMismatchError,
     "bad-fingerprint-missing": lmac.ModelMismatchError,
     "bad-tokens-beyond-lane": lmac.CorruptedDataError,

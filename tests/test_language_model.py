@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -147,6 +148,36 @@ def test_exports_of_every_kind_are_run(tmp_path: Path, variant: str) -> None:
         assert abs(len(plain) - len(frame)) <= 4
 
 
+@pytest.mark.parametrize("steps", ["sequence", 1])
+@pytest.mark.parametrize("kind", ["llama", "llama-fixed"])
+def test_a_graph_for_a_batch_of_one_is_run_with_one_lane(tmp_path: Path, kind: str, steps: str | int, adaptive: bool) -> None:
+    folder = Path(shutil.copytree(EXPORTED / kind, tmp_path / "one"))
+    fix_lengths(folder / "model.onnx", lanes=1, steps=steps)
+    of_one = codec(folder, adaptive=adaptive, context_length=None if kind == "llama-fixed" else 32)
+    content = TEXT * 5
+    frame = of_one.compress(content)
+    assert (lmac.inspect(frame)[0].stored_blocks, of_one.decompress(frame)) == (0, content)
+    assert of_one.decompress_many(of_one.compress_many([TEXT, content])) == [TEXT, content]
+    assert lmac.Codec(folder, device="cpu", block_len=1 << 22, threads=1).compress(TEXT)
+    with pytest.raises(lmac.PredictorError, match=r"batch of one and cannot run \d+ lanes; leave out lane_len"):
+        codec(folder, lane_len=50).compress(content)
+    fix_lengths(folder / "model.onnx", lanes=4, steps=steps)
+    with pytest.raises(lmac.PredictorError, match="free batch"):
+        codec(folder)
+
+
+def fix_lengths(path: Path, lanes: int, steps: str | int) -> None:
+    """Writes a batch and a number of tokens into a graph that has names in their places."""
+    model = onnx.load(path)
+    for value in [*model.graph.input, *model.graph.output]:
+        dimensions = value.type.tensor_type.shape.dim
+        if value.name != "cache_position":
+            dimensions[0].dim_value = lanes
+        if value.name in ("input_ids", "position_ids", "logits") and isinstance(steps, int):
+            dimensions[1].dim_value = steps
+    onnx.save(model, path)
+
+
 def test_weights_in_other_files_are_found_and_count(tmp_path: Path) -> None:
     tokenizer = (EXPORTED / "llama" / "tokenizer.json").read_text()
     for name, seed in (("a", 3), ("b", 4)):
@@ -244,7 +275,7 @@ def test_a_frame_says_under_which_conditions_it_was_written(llama_codec: lmac.Co
     fingerprint = lmac.inspect(llama_codec.compress(TEXT))[0].fingerprint
     assert fingerprint is not None
     keys = re.findall(r"(\w+)=", fingerprint)
-    assert keys == ["onnxruntime", "provider", "system", "processor", "cache", "threads", "options", "model", "tokenizer", "context"]
+    assert keys == ["onnxruntime", "provider", "system", "processor", "cache", "threads", "options", "context"]
     assert lmac.inspect(lmac.compress(TEXT))[0].fingerprint is None
 
 
@@ -439,3 +470,50 @@ def test_a_model_in_the_cache_of_hugging_face_has_a_name(tmp_path: Path, monkeyp
     (repository / "refs" / "main").write_text("1234567890123456789012345678901234567890")
     by_name = codec("hf:owner/tiny")
     assert by_name.decompress(codec(EXPORTED / "llama").compress(TEXT)) == TEXT
+
+
+def test_weights_behind_the_links_of_that_cache_are_found(tmp_path: Path) -> None:
+    plain, blobs, snapshot = tmp_path / "plain", tmp_path / "blobs", tmp_path / "snapshots" / "1234"
+    tokenizer = (EXPORTED / "llama" / "tokenizer.json").read_text()
+    write_folder(plain, build_llama(SHAPE, random_weights(SHAPE, 3)), tokenizer, llama_config(SHAPE), external_data=True, layout="transformers.js")
+    blobs.mkdir()
+    for index, path in enumerate(path for path in plain.rglob("*") if path.is_file()):
+        shutil.copy(path, blobs / f"{index:064x}")
+        link = snapshot / path.relative_to(plain)
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(os.path.relpath(blobs / f"{index:064x}", link.parent))
+    assert codec(snapshot).decompress(codec(plain).compress(TEXT)) == TEXT
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"bos_token_id": "0"}, "bos_token_id must be a number, and is '0'"),
+        ({"bos_token_id": True}, "bos_token_id must be a number, and is True"),
+        ({"bos_token_id": -5}, "bos_token_id must be a number, and is -5"),
+        ({"eos_token_id": [[0]], "bos_token_id": None}, "eos_token_id must be a number, and is list"),
+        ({"bos_token_id": 10**4000}, r"bos_token_id must be a number, and is 10*\.\.\."),
+        ({"bos_token_id": 400}, "names token 400 as the first, and the model knows only 400"),
+        ({"max_position_embeddings": float("nan")}, "max_position_embeddings must be a number, and is nan"),
+        ({"max_position_embeddings": 1e308}, "max_position_embeddings must be a number"),
+        ({"max_position_embeddings": 1}, "context_length must be between 2 and"),
+    ],
+)
+def test_a_config_that_cannot_be_right_is_an_error_that_names_the_value(copy: Path, changes: dict[str, Any], complaint: str) -> None:
+    path = copy / "config.json"
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps(config | changes))
+    with pytest.raises(lmac.LmacError, match=complaint):
+        codec(copy)
+    path.write_text("[" * 100_000)
+    with pytest.raises(lmac.LmacError, match=r"config\.json is damaged"):
+        codec(copy)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"vocab_size": 10}, {"vocab_size": "many"}, {"unk_token_id": 5000}, {"eos_token_id": [0, 399], "bos_token_id": -1}, {"bos_token_id": []}]
+)
+def test_what_a_config_says_beside_the_graph_does_no_harm(copy: Path, changes: dict[str, Any]) -> None:
+    path = copy / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    assert codec(copy).decompress(codec(copy).compress(TEXT)) == TEXT

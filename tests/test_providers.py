@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import lmac
@@ -10,11 +11,13 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from lmac import _core
 from lmac.predictors import fingerprint, providers
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 import fake_machine
+from word_counts import WordCounts
 
 needs_no_driver = pytest.mark.skipif(providers.driver_obstacle() is None, reason="there is an NVIDIA driver")
 needs_cuda_wheel = pytest.mark.skipif(providers.CUDA not in onnxruntime.get_available_providers(), reason="ONNX Runtime was built without CUDA")
@@ -191,10 +194,68 @@ def test_a_text_is_one_line_of_printable_ascii() -> None:
     assert fingerprint.to_text(parts) == "onnxruntime=1.31.1; odd=a=b, c; name=?bergr??e??[31m"
 
 
-def test_a_text_is_at_most_511_bytes_and_still_tells_values_apart() -> None:
-    one, other = ({"onnxruntime": "1.31.1", "device": "a" * 400 + end, "processor": "avx2+" * 80 + end} for end in "xy")
-    texts = [fingerprint.to_text(parts) for parts in (one, other)]
-    assert all(400 < len(text) <= fingerprint.MAX_TEXT_BYTES for text in texts)
+V4 = "v4+avx512bf16+avx512fp16+avx512vnni+avxvnni"
+ARM = "bf16+dotprod+fp16+i8mm+neon+sve+sve2"
+
+
+def on_cpu(system: str, processor: str, cache: str, threads: int, version: str = "1.31.1") -> dict[str, str]:
+    """What ``machine_fingerprint`` says of a machine without a GPU, and ``LanguageModel`` of a model."""
+    machine = {"system": system, "processor": processor, "cache": cache, "threads": str(threads)}
+    return {"onnxruntime": version, "provider": "CPU"} | machine | {"options": "all", "context": "131072"}
+
+
+def on_cuda(device: str, capability: str, multiprocessors: int, system: str = "Linux x86_64 glibc 2.41", processor: str = V4) -> dict[str, str]:
+    """The same of one with a GPU; the versions are as long as those of NVIDIA's libraries get."""
+    gpu = {"device": device, "capability": capability, "multiprocessors": str(multiprocessors), "driver": "13.12"}
+    libraries = {"cublas": "131205", "cudnn": "912100", "workspace": ":16:8 1"}
+    machine = {"system": system, "processor": processor, "cache": "12288K"}
+    return {"onnxruntime": "1.131.12", "provider": "CUDA"} | gpu | libraries | machine | {"options": "all", "context": "131072"}
+
+
+MACHINES = [
+    on_cpu("Linux x86_64 glibc 2.36", "v3", "512K", 16),
+    on_cpu("Linux x86_64 glibc 2.36", "v3", "512K", 16, "1.31.2"),
+    on_cpu("Linux x86_64 glibc 2.36", "v3", "1024K", 16),
+    on_cpu("Linux x86_64 glibc 2.41", V4, "2048K", 192),
+    on_cpu("Linux x86_64", "v3+avxvnni", "unknown", 8),
+    on_cpu("Linux aarch64 glibc 2.39", ARM, "2048K", 192),
+    on_cpu("Darwin arm64", "bf16+dotprod+fp16+i8mm+neon", "unknown", 12),
+    on_cpu("Windows AMD64", "v4+avx512bf16+avx512vnni", "unknown", 32),
+    on_cuda("NVIDIA H100 80GB HBM3", "9.0", 132),
+    on_cuda("NVIDIA H100 80GB HBM3", "9.0", 114),
+    on_cuda("NVIDIA H200", "9.0", 132),
+    on_cuda("NVIDIA A100-SXM4-80GB", "8.0", 108),
+    on_cuda("NVIDIA GeForce RTX 4070 Ti SUPER", "8.9", 66),
+    on_cuda("NVIDIA RTX 6000 Ada Generation", "8.9", 142),
+    on_cuda("NVIDIA RTX PRO 6000 Blackwell Max-Q Workstation Edition", "12.0", 188),
+    on_cuda("Tesla V100-SXM2-32GB", "7.0", 80),
+    on_cuda("NVIDIA GeForce RTX 4090 Laptop GPU", "8.9", 76, "Windows AMD64"),
+    on_cuda("NVIDIA GH200 480GB", "9.0", 132, "Linux aarch64 glibc 2.39", ARM),
+]
+
+
+def test_the_fingerprints_of_real_machines_take_a_frame_at_most_48_bytes_and_say_everything() -> None:
+    texts = [fingerprint.to_text(parts) for parts in MACHINES]
+    assert max(map(_core.fingerprint_len, texts)) <= 48
+    assert max(_core.fingerprint_len(text) for text in texts if "CPU" in text) <= 24
+    assert len(set(texts)) == len(MACHINES)
+    assert texts == ["; ".join(f"{key}={value}" for key, value in parts.items()) for parts in MACHINES]  # nothing had to be cut
+
+
+def test_what_does_not_fit_ends_in_a_hash_and_still_tells_values_apart() -> None:
+    nightly = [on_cuda("NVIDIA " + "Graphics Device " * 5 + end, "12.1", 188) | {"onnxruntime": "1.33.0.dev20261130001+cu131"} for end in "xy"]
+    texts = [fingerprint.to_text(parts) for parts in nightly]
     assert texts[0] != texts[1]
-    assert all(text.startswith("onnxruntime=1.31.1; ") for text in texts)
-    assert len(fingerprint.to_text({f"key {i}": "value" * 9 for i in range(100)})) <= fingerprint.MAX_TEXT_BYTES
+    for text in texts:
+        assert 40 < _core.fingerprint_len(text) <= 48
+        assert re.search(r"onnxruntime=1\.33[^;]*~[0-9a-f]{6}; .*device=NVIDIA[^;]*~[0-9a-f]{6}; .*context=131072", text)
+    many = [fingerprint.to_text({f"key {i}": "value" * 9 + end for i in range(100)}) for end in "xy"]
+    assert many[0] != many[1]
+    assert all(_core.fingerprint_len(text) <= 48 for text in many)
+
+
+@pytest.mark.parametrize("text", ["", "x" * 49, "two\nlines", "caf\u00e9"])
+def test_a_predictor_whose_fingerprint_no_frame_takes_is_told_so(text: str) -> None:
+    with pytest.raises(lmac.PredictorError, match="fingerprint must be printable ASCII that takes 1 to 48 bytes"):
+        lmac.Codec(WordCounts(fingerprint=text)).compress(b"the")
+    assert len(lmac.Codec(WordCounts(fingerprint="x" * 48)).compress(b"the")) < 70

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import struct
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import lmac
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lmac.predictors.tokenization import PIECE_LEN, Tokenizer, byte_vocabulary
+from lmac.predictors.tokenization import PIECE_LEN, Tokenizer, byte_vocabulary, errors_of_the_library
 from tokenizers import Tokenizer as Library
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
 from public_checkpoints import material, needs_material
-from tokenizer_files import gpt2_tokenizer, llama_tokenizer, trained_tokenizer
+from tokenizer_files import SPACE, gpt2_tokenizer, llama_tokenizer, trained_tokenizer
 
 TEXT = "Peter Piper picked a peck of pickled peppers; how many pickled peppers did Peter Piper pick? Größe, naïve, 漢字.\n" * 3
 SIZE = 300
@@ -52,6 +56,29 @@ def composing() -> str:
     """As Qwen's: byte-level, and characters are composed first."""
     tokenizer = Library.from_str(trained_tokenizer(TEXT, SIZE))
     tokenizer.normalizer = normalizers.NFC()
+    return str(tokenizer.to_str())
+
+
+def byte_fallback() -> str:
+    """As Llama's: SentencePiece's pieces, and tokens for bytes."""
+    names = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), SPACE, *"abcdeinprt", "pe", "er", SPACE + "p"]
+    model = models.BPE({name: index for index, name in enumerate(names)}, [("p", "e"), ("e", "r"), (SPACE, "p")], unk_token="<unk>", byte_fallback=True)
+    tokenizer = Library(model)
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Prepend(SPACE), normalizers.Replace(" ", SPACE)])
+    tokenizer.decoder = decoders.Sequence([decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    return str(tokenizer.to_str())
+
+
+def precompiled() -> str:
+    """As T5's: a unigram model behind a map of characters, a table of 256 places and the strings it leads to; here from "A" to "a"."""
+    places = [0] * 256
+    places[0] = 1 << 10  # the root: children of byte c are at 1 ^ c
+    places[1 ^ 65] = 65 | 1 << 8 | (200 ^ 1 ^ 65) << 10  # "A", whose value is at 200
+    places[200] = 1 << 31  # the string at 0
+    tokenizer = Library.from_str(unigram())
+    charsmap = struct.pack("<257I", 1024, *places) + b"a\0"
+    tokenizer.normalizer = normalizers.Sequence([normalizers.Precompiled(charsmap), normalizers.NFKC()])
+    assert tokenizer.normalizer.normalize_str("BAB") == "BaB"
     return str(tokenizer.to_str())
 
 
@@ -149,3 +176,84 @@ def test_what_is_no_tokenizer_is_an_error() -> None:
 def test_the_bytes_that_an_alphabet_lacks_are_escaped() -> None:
     vocabulary = byte_vocabulary(100)
     assert [vocabulary.spell(number) for number in (0, 99, 100, 101, 101 + 99, 101 + 100, 101 + 255)] == [b"\0", b"c", None, None, None, b"d", b"\xff"]
+
+
+def changed(text: str, **changes: Any) -> bytes:
+    """A tokenizer.json with other values in its model, or beside it."""
+    spec = json.loads(text)
+    for key, value in changes.items():
+        (spec["model"] if key in spec["model"] else spec)[key] = value
+    return json.dumps(spec).encode()
+
+
+@pytest.mark.parametrize("make", [word_piece, word_level, unigram])
+def test_a_tokenizer_that_cannot_spell_a_letter_spells_what_is_around_it(make: Callable[[], str]) -> None:
+    named = "unk_id" if make is unigram else "unk_token"
+    spec = json.loads(make())
+    spec["model"][named] = None if make is unigram else "not in the vocabulary"
+    tokenizer = Tokenizer(json.dumps(spec).encode(), SIZE)
+    for content in (TEXT.encode(), b"peck \xce\xa9 of \xce\xa9 pickled", "\u03a9".encode(), *CONTENTS):
+        assert spell(tokenizer, tokenizer.tokenize(content)) == tokenizer.prefix + content
+
+
+def test_chance_is_switched_off() -> None:
+    certain = Tokenizer(trained_tokenizer(TEXT, SIZE).encode(), SIZE)
+    random = Tokenizer(changed(trained_tokenizer(TEXT, SIZE), dropout=0.9), SIZE)
+    assert [random.tokenize(TEXT.encode()) for _ in range(3)] == [certain.tokenize(TEXT.encode())] * 3
+    assert len(certain.tokenize(TEXT.encode())) < len(TEXT) / 2
+
+
+def test_texts_are_neither_cut_nor_filled() -> None:
+    cutting = {"direction": "Right", "max_length": 3, "strategy": "LongestFirst", "stride": 0}
+    filling = {"strategy": {"Fixed": 1000}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0, "pad_type_id": 0, "pad_token": "a"}
+    tokenizer = Tokenizer(changed(trained_tokenizer(TEXT, SIZE), truncation=cutting, padding=filling), SIZE)
+    assert tokenizer.tokenize(TEXT.encode()) == Tokenizer(trained_tokenizer(TEXT, SIZE).encode(), SIZE).tokenize(TEXT.encode())
+
+
+@pytest.mark.parametrize("content", ["", " ", "Peter", "a"])
+@pytest.mark.parametrize("number", [0, 5, SIZE, 2**32 - 1])
+def test_added_tokens_of_any_number_and_content_do_no_harm(content: str, number: int) -> None:
+    added = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": False}
+    tokens = [{"id": number, "content": content} | added, {"id": number, "content": content + "r"} | added]
+    data = changed(trained_tokenizer(TEXT, SIZE), added_tokens=tokens)
+    try:
+        tokenizer = Tokenizer(data, SIZE)
+    except lmac.LmacError:
+        return
+    assert spell(tokenizer, tokenizer.tokenize(TEXT.encode())) == TEXT.encode()
+
+
+def test_maps_of_characters_that_are_shorter_than_they_say_are_refused_before_memory_is_taken() -> None:
+    spec = json.loads(precompiled())
+    for charsmap in (b"", b"\xff" * 3, b"\xf0\xff\xff\xff" + bytes(100), b"\x08\0\0\0" + bytes(7), bytes(8)):
+        spec["normalizer"]["normalizers"][0]["precompiled_charsmap"] = base64.b64encode(charsmap).decode()
+        with pytest.raises(lmac.LmacError, match="precompiled_charsmap"):
+            Tokenizer(json.dumps(spec).encode(), SIZE)
+
+
+def test_merges_that_make_no_token_are_refused_before_the_library_copies_them(capfd: pytest.CaptureFixture[str]) -> None:
+    text = trained_tokenizer(TEXT, SIZE)
+    for data in (changed(text, merges=[["e", "no such token"]]), changed(text, continuing_subword_prefix="##")):
+        with pytest.raises(lmac.LmacError, match="merged into what is no token"):
+            Tokenizer(data, SIZE)
+    assert capfd.readouterr().err == ""
+
+
+def test_panics_of_the_library_are_errors() -> None:
+    class PanicException(BaseException):
+        """As the library's is, which cannot be imported."""
+
+    for error in (PanicException("index out of bounds"), ValueError("no"), RecursionError()):
+        with pytest.raises(lmac.LmacError, match=r"tokenizer\.json cannot be used"), errors_of_the_library():
+            raise error
+    with pytest.raises(KeyboardInterrupt), errors_of_the_library():
+        raise KeyboardInterrupt
+
+
+def test_what_is_too_deep_or_too_long_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    for opening in ("[", '{"normalizer":'):
+        with pytest.raises(lmac.LmacError, match="recursion"):
+            Tokenizer(opening.encode() * 100_000, SIZE)
+    monkeypatch.setattr("lmac.predictors.tokenization.MAX_LEN", 100)
+    with pytest.raises(lmac.LmacError, match="at most 100"):
+        Tokenizer(trained_tokenizer(TEXT, SIZE).encode(), SIZE)

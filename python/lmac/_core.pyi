@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from .predictors.predictor import Predictor
 
 __all__ = [
+    "MAX_FINGERPRINT_LEN",
     "MAX_HEADER_LEN",
     "Block",
     "Compressor",
@@ -36,6 +37,7 @@ __all__ = [
     "decompress_blocks",
     "decompress_many",
     "end_other_calls",
+    "fingerprint_len",
     "inspect",
     "instruction_sets",
 ]
@@ -44,6 +46,7 @@ __version__: Final[str]
 
 #: Frame and block headers are shorter than this many bytes.
 MAX_HEADER_LEN: Final[int]
+MAX_FINGERPRINT_LEN: Final[int]
 
 class LmacError(Exception): ...
 class FormatError(LmacError): ...
@@ -106,6 +109,9 @@ def decompress_many(
 
 def cpu_features() -> list[str]:
     """The instruction sets of this processor by which libraries choose their arithmetic: floating point may depend on them."""
+
+def fingerprint_len(text: str) -> int:
+    """How many bytes a fingerprint takes in a frame: its common phrases take one each (docs/format.md, "Fingerprints")."""
 
 def instruction_sets() -> list[str]:
     """What the native executor can compute with on this processor, the best one last."""

@@ -1,9 +1,10 @@
 """What must be the same on the machine that decodes, for a float model to give the same numbers.
 
 ONNX Runtime rounds differently from version to version, from one set of vector instructions to another, and from GPU to GPU.
-A file made with a float model therefore says where it was made, in one short line. Equal lines do not prove that the
+A file made with a float model therefore says where it was made, in one line. Equal lines do not prove that the
 numbers will be equal, and different ones do not prove the opposite: the line is there to refuse early, and to say why
-(rust/lmac-core/src/format/fingerprint.rs).
+(rust/lmac-core/src/format/fingerprint.rs). In a frame it takes at most 48 bytes, since the words of the lines made here are
+abbreviated there (phrases.rs); which model and tokenizer it was, the model id says.
 
 What is in it, and why (found by comparing results, or by reading ONNX Runtime's sources):
 
@@ -22,6 +23,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import hashlib
+import itertools
 import os
 import platform
 import sys
@@ -31,11 +33,8 @@ from typing import Any
 from .. import _core
 from .providers import CPU, CUBLAS_ENVIRONMENT, CUDA, import_runtime, load_driver, thread_count
 
-#: The longest text that a frame takes (docs/format.md).
-MAX_TEXT_BYTES = 511
-
-# How much of a value remains at least when the text would be too long; its hash follows.
-_KEPT_LEN = 12
+# How many characters of a value remain, if possible, when a frame has no room for all; its hash follows.
+_KEPT_LEN, _LONGEST_LEN = 6, 200
 
 # What glibc calls _SC_LEVEL2_CACHE_SIZE; Python does not know its name.
 _CACHE_SIZE = 191
@@ -80,32 +79,33 @@ def processor(features: Iterable[str]) -> str:
 
 
 def to_text(parts: dict[str, str]) -> str:
-    """``key=value; key=value``, at most 511 bytes of ASCII; values that are too long end in a hash of what is left out."""
-    values = {key: _printable(value).replace(";", ",").strip() for key, value in parts.items()}
-    text = _join(values)
-    while len(text.encode()) > MAX_TEXT_BYTES:
-        longest = max(values, key=lambda key: len(values[key].encode()) if "~" not in values[key] else 0)
-        if "~" in values[longest]:
-            return _cut(text, MAX_TEXT_BYTES)
-        excess = len(text.encode()) - MAX_TEXT_BYTES
-        values[longest] = _abbreviate(values[longest], excess)
-        text = _join(values)
-    return text
+    """``key=value; key=value`` in ASCII, for which a frame has room: values that are too long end in a hash of the whole."""
+    whole = {key: _printable(value).replace(";", ",").strip() for key, value in parts.items()}
+    values = whole
+    longest_first = sorted(whole, key=lambda key: _len(whole | {key: ""}))
+    for least, key in itertools.product((_KEPT_LEN, 0), longest_first):
+        if _fits(values):
+            break
+        value = whole[key]
+        cut = [values, *(values | {key: value[:kept] + _hash(value)} for kept in range(min(len(value), _LONGEST_LEN), least - 1, -1))]
+        values = next(filter(_fits, cut), min(cut, key=_len))
+    return _join(values) if _fits(values) else _hash(_join(whole))
 
 
 def _join(values: dict[str, str]) -> str:
     return "; ".join(f"{key}={value}" for key, value in values.items())
 
 
-def _abbreviate(value: str, excess: int) -> str:
-    """``value`` shortened by ``excess`` bytes if possible; different values stay different."""
-    mark = "~" + hashlib.sha256(value.encode()).hexdigest()[:8]
-    return _cut(value, max(len(value.encode()) - excess - len(mark), _KEPT_LEN)) + mark
+def _len(values: dict[str, str]) -> int:
+    return _core.fingerprint_len(_join(values))
 
 
-def _cut(text: str, length: int) -> str:
-    """The first ``length`` bytes of ``text`` that are whole characters."""
-    return text.encode()[:length].decode(errors="ignore")
+def _fits(values: dict[str, str]) -> bool:
+    return _len(values) <= _core.MAX_FINGERPRINT_LEN
+
+
+def _hash(text: str) -> str:
+    return "~" + hashlib.sha256(text.encode()).hexdigest()[:6]
 
 
 def _printable(text: str) -> str:

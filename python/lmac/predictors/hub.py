@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .._core import LmacError
 
+#: How the name of such a model begins.
 PREFIX = "hf:"
 
 # The hub's own rules are narrower; these keep what is not a name of that kind out of paths and of the command that is suggested.

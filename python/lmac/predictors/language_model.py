@@ -31,6 +31,9 @@ from .tokenization import Tokenizer
 #: Longer contexts cost memory and time with every lane, and save little.
 DEFAULT_CONTEXT_LENGTH = 1024
 
+#: Symbols, and an escape for each byte, are below 2^20 (docs/format.md).
+MAX_ALPHABET_SIZE = (1 << 20) - 256
+
 #: When a context begins anew, so many logits are computed in one call at most: nobody needs them, but most graphs give them.
 REREAD_LOGITS = 1 << 24
 
@@ -38,6 +41,7 @@ REREAD_LOGITS = 1 << 24
 #: not too much is lost when one must be coded again.
 BLOCK_LEN = 1 << 20
 LANE_LEN = 1 << 16
+MAX_LANE_LEN = 1 << 24
 
 
 class LanguageModel:
@@ -79,6 +83,8 @@ class LanguageModel:
         session = create_session(str(files.graph), device, threads, exact=False)
         #: What runs a step.
         self.graph = StepGraph(session)
+        if self.graph.has_one_lane:
+            self.lane_len = MAX_LANE_LEN
         self.alphabet_size = self._find_alphabet_size(session)
         self._tokenizer = Tokenizer(files.tokenizer.read_bytes(), self.alphabet_size)
         self.vocabulary = self._tokenizer.vocabulary
@@ -88,17 +94,18 @@ class LanguageModel:
         special = f"{self._begin} {self._unknown}".encode()
         #: The content id, 32 bytes: of weights, tokenizer, and special tokens.
         self.model_id = hashlib.sha256(b"language model " + weights + self._tokenizer.content_id + special).digest()
-        of_model = {"model": weights.hex()[:12], "tokenizer": self._tokenizer.content_id.hex()[:12], "context": str(self._context_length)}
         #: What must be the same at the decoder.
-        self.fingerprint = to_text(machine_fingerprint(session, threads) | of_model)
+        self.fingerprint = to_text(machine_fingerprint(session, threads) | {"context": str(self._context_length)})
 
     def _find_alphabet_size(self, session: Any) -> int:
         """The length of the last axis of the logits; where the graph does not say it, a step shows it."""
         size = next(output.shape[-1] for output in session.get_outputs() if output.name == "logits")
-        if isinstance(size, int):
-            return size
-        self.graph.start(1)
-        return int(self.graph.run(np.zeros((1, 1), np.int64)).shape[-1])
+        if not isinstance(size, int):
+            self.graph.start(1)
+            size = int(self.graph.run(np.zeros((1, 1), np.int64)).shape[-1])
+        if not 1 <= size <= MAX_ALPHABET_SIZE:
+            raise LmacError(f"the model has {size} logits; lmac takes 1 to {MAX_ALPHABET_SIZE}")
+        return size
 
     def _find_context_length(self, files: ModelFiles, wanted: int | None) -> int:
         most = self.graph.slots or files.context_length
@@ -144,7 +151,7 @@ class LanguageModel:
         kept[:, 0] = self._begin
         self.graph.start(lanes)
         self._seen[:, : kept.shape[1]] = kept
-        steps = max(REREAD_LOGITS // (lanes * self.alphabet_size), 1)
+        steps = 1 if self.graph.has_one_step else max(REREAD_LOGITS // (lanes * self.alphabet_size), 1)
         for first in range(0, kept.shape[1], steps):
             self.graph.run(kept[:, first : first + steps])
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from .._core import Executor, LmacError, Model, OnnxSummary
+from . import hub
 from .predictor import Predictor
 
 DEFAULT_MODEL = "default"
 SUFFIX = ".onnx"
-HUB_PREFIX = "hf:"
 
 #: The alphabet of the codec itself.
 BYTES = 256
@@ -71,7 +71,7 @@ def settled(model: ModelSource) -> ModelSource:
         LmacError: An unknown name.
         TypeError: It is no source of a model.
     """
-    if model is None or isinstance(model, bytes) or (isinstance(model, str) and model.startswith(HUB_PREFIX)):
+    if model is None or isinstance(model, bytes) or (isinstance(model, str) and model.startswith(hub.PREFIX)):
         return model
     if isinstance(model, str | os.PathLike):
         return str(model) if model in model_names() else Path(os.path.abspath(_local_path(model)))
@@ -181,10 +181,8 @@ def _path(model: str | os.PathLike[str] | None) -> Path | None:
     """Where a model is; ``None`` if it is one inside the package."""
     if model is None or model in model_names():
         return None
-    if isinstance(model, str) and model.startswith(HUB_PREFIX):
-        from .hub import resolve
-
-        return resolve(model)
+    if isinstance(model, str) and model.startswith(hub.PREFIX):
+        return hub.resolve(model)
     return _local_path(model)
 
 

@@ -19,6 +19,12 @@ from .._core import LmacError, OnnxSummary
 #: Where the graph is in a folder that does not say it, the best first.
 _GRAPHS = ("model.onnx", "decoder_model_merged.onnx", "decoder_with_past_model.onnx")
 
+#: Numbers of tokens, and of places for them, are not greater.
+_MOST = 2**31 - 1
+
+# Of a value that is refused, so much is shown.
+_SHOWN_LEN = 40
+
 _CONTEXT_LENGTHS = ("max_position_embeddings", "n_positions", "n_ctx", "max_sequence_length", "max_seq_len", "seq_length")
 
 
@@ -79,14 +85,12 @@ class ModelFiles:
     @property
     def context_length(self) -> int | None:
         """How many tokens the model was made to see, if config.json says it."""
-        lengths = [self.config[name] for name in _CONTEXT_LENGTHS if isinstance(self.config.get(name), int)]
+        lengths = [length for name in _CONTEXT_LENGTHS if (length := _number(self.config, name)) is not None]
         return min(lengths) if lengths else None
 
     def token(self, name: str) -> int | None:
-        """The number of a token with a role, such as ``bos_token_id``."""
-        value = self.config.get(name)
-        value = value[0] if isinstance(value, list) and value else value
-        return value if isinstance(value, int) else None
+        """The number of a token with a role, such as ``bos_token_id``; of several, the first."""
+        return _number(self.config, name)
 
 
 def _find_graph(folder: Path) -> Path:
@@ -110,8 +114,29 @@ def _read_json(folders: list[Path], name: str) -> dict[str, Any]:
         return {}
     try:
         content = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise LmacError(f"{path} is damaged: {error}") from error
     if not isinstance(content, dict):
         raise LmacError(f"{path} is damaged: it holds no object")
     return content
+
+
+def _number(config: dict[str, Any], name: str) -> int | None:
+    """A number of config.json, or the first of a list; ``None`` if the file has none.
+
+    Raises:
+        LmacError: What is there is no number, or none of a sensible size.
+    """
+    value = config.get(name)
+    value = value[0] if isinstance(value, list) and value else value
+    if value in (None, [], -1):  # several writers mean "none" by -1
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST:
+        raise LmacError(f"config.json is damaged: {name} must be a number, and is {_cut(value)}")
+    return value
+
+
+def _cut(value: object) -> str:
+    """What a value is, in a few characters."""
+    text = ascii(value) if isinstance(value, str | int | float) else type(value).__name__
+    return text if len(text) <= _SHOWN_LEN else text[:_SHOWN_LEN] + "..."

@@ -26,8 +26,8 @@ class Predictor(Protocol):
     * ``vocabulary``, a ``Vocabulary``, and ``tokenize(content)``, which divides bytes into its tokens: the symbols are
       then tokens (docs/format.md, "Tokens"). A byte that no token spells is the symbol ``alphabet_size + 1 + byte``.
     * ``fingerprint``, a line of text that says what its numbers depend on: it is not exact, may return float32 logits in
-      nats, and is asked for one step a call. Frames carry the line, and a decoder whose line differs refuses them, unless
-      ``ignores_fingerprint`` is true.
+      nats, and is asked for one step a call. Frames carry the line, in at most 48 bytes (docs/format.md, "Fingerprints"), and
+      a decoder whose line differs refuses them, unless ``ignores_fingerprint`` is true.
     * ``block_len`` and ``lane_len``, which ``Codec`` uses where it is not given any.
 
     Example:

@@ -10,16 +10,27 @@ What a byte has no token for is *escaped* by the codec: its number is ``alphabet
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from .._core import LmacError, Vocabulary
 
 #: Longer text is divided: some tokenizers take memory and time beyond measure for a text without spaces.
 PIECE_LEN = 1 << 14
+
+#: No tokenizer.json is longer than this, in bytes; those of 260,000 tokens have 35 MB.
+MAX_LEN = 1 << 28
+
+# Letters, digits, spaces and signs: of one byte, two, three and four.
+_SAMPLE = "The 12 p\u00e9cks \u6f22\U0001f642.\n"
+
+# What the library's panics are called in Python: a class of pyo3 that cannot be imported.
+_PANIC = "PanicException"
 
 _INVALID = re.compile("([\udc80-\udcff]+)")  # what "surrogateescape" makes of bytes that are no UTF-8
 _BYTE_TOKEN = re.compile("<0x([0-9A-Fa-f]{2})>")
@@ -39,15 +50,15 @@ class Tokenizer:
     def __init__(self, data: bytes, alphabet_size: int) -> None:
         #: Names the tokenizer by content.
         self.content_id = hashlib.sha256(data).digest()
-        try:
-            spec = json.loads(data)
+        with errors_of_the_library():
+            spec = _parse(data)
             plain = _without_additions(spec)
             self._tokenizer = _load(plain)
             self._strings = _strings(spec, self._tokenizer, alphabet_size)
-            self.prefix = b"" if _rules(plain) == _rules(spec) else self._find_prefix(_load(spec))
-        except Exception as error:  # those of the library share no narrower ancestor
-            raise LmacError(f"the tokenizer.json cannot be read: {error}") from error
-        self.vocabulary = Vocabulary(self._strings[:alphabet_size], self.prefix)
+            with suppress(Exception):  # a letter without a token; but a damaged table makes the library panic, better now than in the middle of a content
+                self._tokenizer.encode(_SAMPLE)
+            self.prefix = b"" if _rules(plain) == _rules(spec) else self._find_prefix(_load(_without_chance(spec)))
+        self.vocabulary = Vocabulary(self._strings, self.prefix)
         self._number_of_byte = [alphabet_size + 1 + byte for byte in range(256)]
         for number, string in enumerate(self._strings):
             if len(string) == 1:
@@ -74,10 +85,15 @@ class Tokenizer:
         return numbers
 
     def _encode(self, pieces: list[str]) -> list[list[int]]:
-        return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(pieces, add_special_tokens=False)]
+        """The tokenizer's own tokens; none for a piece that it fails at, as it does where it has no token for a letter and none for the unknown."""
+        try:
+            with errors_of_the_library():
+                return [encoding.ids for encoding in self._tokenizer.encode_batch_fast(pieces, add_special_tokens=False)]
+        except LmacError:
+            return [self._encode([piece])[0] for piece in pieces] if len(pieces) > 1 else [[]]
 
     def _spell(self, numbers: list[int]) -> bytes:
-        return b"".join(map(self._strings.__getitem__, numbers))
+        return b"".join(self._strings[number] for number in numbers if number < len(self._strings))
 
     def _repair(self, piece: str, tokens: list[int]) -> list[int]:
         """``tokens`` if they spell ``piece``; otherwise those of its halves."""
@@ -98,6 +114,60 @@ def byte_vocabulary(alphabet_size: int) -> Vocabulary:
     return Vocabulary([bytes([byte]) for byte in range(alphabet_size)])
 
 
+@contextmanager
+def errors_of_the_library() -> Iterator[None]:
+    """Makes an ``LmacError`` of whatever the library raises: plain exceptions, and panics, which are no ``Exception``.
+
+    Raises:
+        LmacError: Of the library, of reading JSON, or of JSON that is not what was expected.
+    """
+    try:
+        yield
+    except LmacError:
+        raise
+    except BaseException as error:
+        if isinstance(error, Exception) or type(error).__name__ == _PANIC:
+            raise LmacError(f"the tokenizer.json cannot be used: {str(error) or type(error).__name__}") from error
+        raise
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    """The content of a tokenizer.json, without that at which the library would panic, end the process, or take memory beyond measure."""
+    if len(data) > MAX_LEN:
+        raise LmacError(f"the tokenizer.json has {len(data)} bytes, and lmac reads at most {MAX_LEN}")
+    spec: dict[str, Any] = json.loads(data)
+    _check_merges(spec["model"])
+    for step in _steps(spec.get("normalizer"), "normalizers"):
+        if step["type"] == "Precompiled":
+            _check_charsmap(step["precompiled_charsmap"])
+    return spec
+
+
+def _check_merges(model: dict[str, Any]) -> None:
+    """The library relies on what merges make: it cuts the prefix from every second part, and copies the whole into a place as long as the longest token."""
+    prefix = model.get("continuing_subword_prefix") or ""
+    for merge in model.get("merges") or []:
+        first, second = merge.split(" ") if isinstance(merge, str) else merge
+        if not second.startswith(prefix) or first + second[len(prefix) :] not in model["vocab"]:
+            raise LmacError(f"the tokenizer.json cannot be used: {first!a} and {second!a} are merged into what is no token")
+
+
+def _check_charsmap(text: str) -> None:
+    """A map of characters, in base 64: the length of a table, the table, and a text. The library takes memory for the table before it looks for it."""
+    charsmap = base64.b64decode(text, validate=True)
+    table_len = int.from_bytes(charsmap[:4], "little")
+    is_whole = table_len % 4 == 0 and 4 <= table_len <= len(charsmap) - 4
+    if not is_whole or base64.b64encode(charsmap).decode() != text:
+        raise LmacError("the tokenizer.json cannot be used: its precompiled_charsmap is damaged")
+    charsmap[4 + table_len :].decode("utf-8")
+
+
+def _without_chance(spec: dict[str, Any]) -> dict[str, Any]:
+    """The tokenizer without cutting and filling of texts, and without the dropout of its training, which makes tokens random."""
+    model = spec["model"]
+    return spec | {"truncation": None, "padding": None, "model": model | {"dropout": None} if "dropout" in model else model}
+
+
 def _load(spec: dict[str, Any]) -> Any:
     from tokenizers import Tokenizer as Library
 
@@ -108,7 +178,7 @@ def _load(spec: dict[str, Any]) -> Any:
 
 def _without_additions(spec: dict[str, Any]) -> dict[str, Any]:
     """The tokenizer without what it adds to a text: a first space, special tokens, an end."""
-    spec = spec | {"truncation": None, "padding": None, "post_processor": None}
+    spec = _without_chance(spec) | {"post_processor": None}
     changes = [step for step in _steps(spec.get("normalizer"), "normalizers") if step["type"] != "Prepend"]
     divisions = [_without_space(step) for step in _steps(spec.get("pre_tokenizer"), "pretokenizers")]
     spec["normalizer"] = {"type": "Sequence", "normalizers": changes} if changes else None
@@ -139,12 +209,12 @@ def _strings(spec: dict[str, Any], tokenizer: Any, alphabet_size: int) -> list[b
     """By number: what a token spells; empty for those that never occur, or that the model does not predict."""
     spell = _speller(spec)
     numbers: dict[str, int] = tokenizer.get_vocab(with_added_tokens=True)
-    strings = [b""] * max(alphabet_size, *(number + 1 for number in numbers.values()))
+    strings = [b""] * alphabet_size
     for token, number in numbers.items():
         if number < alphabet_size:
             strings[number] = spell(token)
-    for added in spec.get("added_tokens", []):
-        if added["id"] < alphabet_size:
+    for added in spec.get("added_tokens") or []:
+        if 0 <= added["id"] < alphabet_size:
             strings[added["id"]] = b"" if added["special"] else added["content"].encode()
     return strings
 

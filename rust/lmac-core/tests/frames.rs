@@ -397,12 +397,12 @@ fn headers_that_break_a_rule_are_refused() {
     let broken: [(&[u8], &str); 11] = [
         (b"\xAC\x4C\x01dbl\x00", "version 0"),
         (b"\xAC\x4C\x31dbl\x00\x00", "no fingerprint"),
-        (b"\xAC\x4C\x31dbl\x01\n\x00", "a fingerprint of two lines"),
+        (b"\xAC\x4C\x31dbl\x01\x7F\x00", "no phrase"),
+        (b"\xAC\x4C\x31dbl\x01\xFF\x00", "no phrase either"),
         (
-            b"\xAC\x4C\x31dbl\x01\xFF\x00",
-            "a fingerprint that is no text",
+            b"\xAC\x4C\x31dbl\x31threads=1; threads=1; threads=1; threads=1; threads=1\x00",
+            "a fingerprint of 49 bytes",
         ),
-        (b"\xAC\x4C\x31dbl\x80\x04\x00", "a fingerprint of 512 bytes"),
         (b"\xAC\x4C\x23dbl\x00\x00", "no lane length"),
         (
             b"\xAC\x4C\x23dbl\x81\x80\x80\x08\x00",

@@ -2,7 +2,7 @@
 
 use lmac_core::codec;
 use lmac_core::error::Result;
-use lmac_core::format::frame::Mode;
+use lmac_core::format::frame::{self, Mode};
 use lmac_core::format::frame_reader;
 use lmac_core::predictor::Predictor;
 use lmac_core::progress::Progress;
@@ -277,6 +277,12 @@ impl FrameInfo {
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         show("FrameInfo", &self.__getnewargs_ex__(py)?.1)
     }
+}
+
+/// How many bytes a fingerprint takes in a frame.
+#[pyfunction]
+pub fn fingerprint_len(text: &str) -> usize {
+    frame::fingerprint_len(text)
 }
 
 /// Reads the headers of all frames in `data`, without a model and without decoding.

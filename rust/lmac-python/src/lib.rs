@@ -35,7 +35,8 @@ mod _core {
 
     #[pymodule_export]
     use crate::codec::{
-        FrameInfo, Settings, compress, compress_many, decompress, decompress_many, inspect,
+        FrameInfo, Settings, compress, compress_many, decompress, decompress_many, fingerprint_len,
+        inspect,
     };
     #[pymodule_export]
     use crate::error::{
@@ -65,6 +66,8 @@ mod _core {
 
     #[pymodule_export]
     const MAX_HEADER_LEN: usize = lmac_core::format::frame_reader::MAX_HEADER_LEN;
+    #[pymodule_export]
+    const MAX_FINGERPRINT_LEN: usize = lmac_core::format::frame::MAX_FINGERPRINT_LEN;
 
     #[pymodule_export]
     #[expect(non_upper_case_globals, reason = "the name Python gives to versions")]

@@ -4,7 +4,7 @@
 //! and the threads. A frame records these conditions as text, `key=value; key=value`, so that a decoder elsewhere
 //! can say at once what differs instead of failing an hour later.
 //!
-//! Format: docs/format.md, "Frame header".
+//! In a frame it has the short form of `phrases.rs`. Format: docs/format.md, "Fingerprints".
 
 /// What a user can set to have a part as it was: the key, and how it is set.
 const SETTABLE: [(&str, &str); 3] = [

@@ -6,8 +6,8 @@
 //! `FrameReader` and `FrameWriter`.
 
 use crate::error::{Error, Result};
-use crate::format::fingerprint;
 use crate::format::lanes::Lanes;
+use crate::format::{fingerprint, phrases};
 use crate::models::model_id::ModelId;
 use crate::predictor::Predictor;
 
@@ -24,8 +24,8 @@ pub const MODEL_ID_LEN: usize = 3;
 /// Lane length of a static frame that does not state one, in bytes.
 pub const STATIC_LANE_LEN: usize = 1 << 14;
 
-/// The longest fingerprint, in bytes.
-pub const MAX_FINGERPRINT_LEN: usize = 511;
+/// The longest short form of a fingerprint, in bytes.
+pub const MAX_FINGERPRINT_LEN: usize = 48;
 
 /// The longest content of a block, in bytes; it bounds a reader's memory.
 pub const MAX_BLOCK_LEN: usize = 1 << 24;
@@ -42,8 +42,7 @@ const SINGLE_BLOCK: u8 = 0b1;
 
 const LANE_LEN_RULE: &str = "the lane length is not between 1 and 2^24";
 
-const FINGERPRINT_ERROR: Error =
-    Error::InvalidHeader("the fingerprint is not 1 to 511 bytes of printable ASCII");
+const FINGERPRINT_ERROR: Error = Error::InvalidHeader("the fingerprint is not 1 to 48 bytes long");
 
 /// Nine groups of seven bits: a varint is below 2^63.
 const MAX_VARINT_LEN: usize = 9;
@@ -69,8 +68,8 @@ pub struct FrameHeader {
     pub mode: Mode,
     /// Lane length in bytes, `1 ..= MAX_BLOCK_LEN`; `None` for the rule of the mode.
     pub lane_len: Option<usize>,
-    /// The conditions under which a model in floating point has predicted, `1 ..= MAX_FINGERPRINT_LEN`
-    /// bytes; `None` for an exact model.
+    /// The conditions under which a model in floating point has predicted, in words whose short form has
+    /// `1 ..= MAX_FINGERPRINT_LEN` bytes; `None` for an exact model.
     pub fingerprint: Option<String>,
     /// Whether exactly one block follows, without an end marker.
     pub single_block: bool,
@@ -116,8 +115,9 @@ impl FrameHeader {
             write_varint(lane_len as u64, output);
         }
         if let Some(fingerprint) = &self.fingerprint {
-            write_varint(fingerprint.len() as u64, output);
-            output.extend(fingerprint.as_bytes());
+            let short = phrases::shorten(fingerprint);
+            write_varint(short.len() as u64, output);
+            output.extend(short);
         }
     }
 
@@ -229,20 +229,27 @@ fn check_version(descriptor: u8) -> Result<()> {
 fn read_fingerprint(cursor: &mut Cursor<'_>) -> Result<String> {
     let len = cursor.take_varint("a frame header")?;
     let len = usize::try_from(len).ok();
-    let len = len.filter(|&len| len <= MAX_FINGERPRINT_LEN);
-    let text = cursor.take(len.ok_or(FINGERPRINT_ERROR)?, "a frame header")?;
-    let text = std::str::from_utf8(text).map_err(|_| FINGERPRINT_ERROR)?;
-    check_fingerprint(text)?;
-    Ok(text.into())
+    let len = len.filter(|len| (1..=MAX_FINGERPRINT_LEN).contains(len));
+    phrases::expand(cursor.take(len.ok_or(FINGERPRINT_ERROR)?, "a frame header")?)
 }
 
-/// Checks that a fingerprint is `1 ..= MAX_FINGERPRINT_LEN` bytes of printable ASCII: it is shown on terminals.
+/// How many bytes a fingerprint takes in a frame, where `MAX_FINGERPRINT_LEN` are allowed.
+#[must_use]
+pub fn fingerprint_len(text: &str) -> usize {
+    phrases::shorten(text).len()
+}
+
+/// Checks that a predictor's fingerprint fits a frame, and is printable ASCII: it is shown on terminals.
 pub fn check_fingerprint(text: &str) -> Result<()> {
-    let is_printable = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ';
-    if (1..=MAX_FINGERPRINT_LEN).contains(&text.len()) && text.as_bytes().iter().all(is_printable) {
+    let is_printable = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+    let len = fingerprint_len(text);
+    if (1..=MAX_FINGERPRINT_LEN).contains(&len) && text.bytes().all(is_printable) {
         return Ok(());
     }
-    Err(FINGERPRINT_ERROR)
+    Err(Error::Predictor(format!(
+        "its fingerprint must be printable ASCII that takes 1 to {MAX_FINGERPRINT_LEN} bytes in a frame, and takes {len}: \
+         put a hash in the place of what is long"
+    )))
 }
 
 /// What the payload of a block is.

@@ -8,4 +8,5 @@ pub mod frame;
 pub mod frame_reader;
 pub mod frame_writer;
 pub mod lanes;
+mod phrases;
 pub mod place;
