@@ -59,7 +59,7 @@ mod _core {
     #[pymodule_init]
     #[expect(clippy::unnecessary_wraps, reason = "as PyO3 wants it")]
     fn prepare(_module: &Bound<'_, PyModule>) -> PyResult<()> {
-        lmac_core::coding::adaptive::Initial::of_format(true);
+        let _ = lmac_core::coding::adaptive::Initial::of_format(true);
         Ok(())
     }
 
