@@ -6,6 +6,7 @@ import array
 import ctypes
 import io
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -113,9 +114,10 @@ def test_arrays_of_objects_are_refused(codec: lmac.Codec, objects: Any) -> None:
 def test_arrays_are_compressed_in_c_order(codec: lmac.Codec) -> None:
     numbers = np.arange(24, dtype="<i2").reshape(4, 6)
     named = np.zeros(3, [("OPO", "i4"), ("x", "f8")])  # names are no types
-    for data in (numbers, numbers.T, numbers[::2, ::-1], named, array.array("d", [1.5]), np.float32(1), memoryview(b"abcdef")[::2]):
+    contents: list[Any] = [numbers, numbers.T, numbers[::2, ::-1], named, array.array("d", [1.5]), np.float32(1), memoryview(b"abcdef")[::2]]
+    for data in contents:
         assert codec.decompress(codec.compress(data)) == memoryview(data).tobytes()
-    scattered = np.repeat(np.frombuffer(codec.compress(b"text"), np.uint8), 2)[::2]
+    scattered: Any = np.repeat(np.frombuffer(codec.compress(b"text"), np.uint8), 2)[::2]
     assert codec.decompress(scattered) == b"text"
     assert lmac.get_frame_info(scattered).decompressed_size == 4
     assert lmac.get_frame_size(scattered) == len(scattered)
@@ -168,7 +170,7 @@ class Slow(io.RawIOBase):
 def test_a_raw_file_that_takes_little_at_a_time_loses_nothing(codec: lmac.Codec) -> None:
     raw, content, delays = Slow(), os.urandom(100), 0
     file = lmac.LmacFile(raw, "w", codec=codec)  # type: ignore[arg-type]
-    calls = [lambda: file.write(content), file.flush, lambda: file.flush(lmac.LmacFile.FLUSH_FRAME)]
+    calls: list[Callable[[], object]] = [lambda: file.write(content), file.flush, lambda: file.flush(lmac.LmacFile.FLUSH_FRAME)]
     for call in calls:
         try:
             call()
@@ -216,13 +218,13 @@ def test_a_raw_file_that_has_nothing_yet_is_not_at_its_end(codec: lmac.Codec) ->
 
 def test_the_model_of_a_single_call_stays_loaded_until_its_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from lmac.coding import engine
+    from lmac.predictors.model import load_predictor
 
     loaded: list[object] = []
-    load = engine.load_predictor
 
     def count(model: Any, running: Any) -> Any:
         loaded.append(model)
-        return load(model, running)
+        return load_predictor(model, running)
 
     monkeypatch.setattr(engine, "load_predictor", count)
     path = tmp_path / "own.onnx"

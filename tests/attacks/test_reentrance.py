@@ -45,7 +45,7 @@ KINDS: dict[str, Callable[[], lmac.Codec]] = {
 }
 
 
-@pytest.fixture(params=KINDS.values(), ids=KINDS.keys())
+@pytest.fixture(params=list(KINDS.values()), ids=list(KINDS))
 def codec(request: pytest.FixtureRequest) -> lmac.Codec:
     made: lmac.Codec = request.param()
     return made
@@ -58,11 +58,12 @@ def long_text(codec: lmac.Codec) -> bytes:
 
 def test_a_call_inside_its_progress_function_is_refused(codec: lmac.Codec) -> None:
     text, errors = long_text(codec), []
+    calls: list[Callable[[bytes], object]] = [codec.compress, lambda text: lmac.LmacCompressor(codec).compress(text, lmac.LmacCompressor.FLUSH_FRAME)]
 
     def call_again(done: int) -> None:
-        for call in (lambda: codec.compress(b"inside"), lambda: lmac.LmacCompressor(codec).compress(b"", lmac.LmacCompressor.FLUSH_FRAME)):
+        for call in calls:
             with pytest.raises(lmac.LmacError, match="inside its own call") as caught:
-                call()
+                call(b"inside")
             errors.append(caught.value)
 
     frame = codec.compress(text, progress=call_again)

@@ -26,9 +26,9 @@ pub fn show(kind: &str, named: &Bound<'_, PyDict>) -> PyResult<String> {
 /// # Errors
 ///
 /// `ValueError` for a negative number, `TypeError` for what is no whole number.
-pub fn limit<'py, N: TryFrom<u64>>(
+pub fn limit<N: TryFrom<u64>>(
     name: &str,
-    value: Option<&Bound<'py, PyAny>>,
+    value: Option<&Bound<'_, PyAny>>,
     largest: N,
 ) -> PyResult<Option<N>> {
     let Some(value) = value else {
