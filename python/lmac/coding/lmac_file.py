@@ -65,7 +65,7 @@ class LmacFile(io.BufferedIOBase):
         self._file: Any = None
         self._reader: io.BufferedReader | None = None
         self._compressor: LmacCompressor | None = None
-        self._unwritten = memoryview(b"")  # compressed, and not taken by the file so far
+        self._unwritten: bytes | memoryview = b""  # compressed, and not taken by the file so far
         self._is_forgotten = False
         plain_mode = mode.removesuffix("b")
         if plain_mode not in ("r", "w", "x", "a"):
@@ -208,7 +208,7 @@ class LmacFile(io.BufferedIOBase):
         """Compresses, and writes what comes of it."""
         try:
             output = compressor.compress(data, mode)
-            self._unwritten = memoryview(bytes(self._unwritten) + output)
+            self._unwritten = bytes(self._unwritten) + output
             self._drain()
         except BlockingIOError:
             raise
@@ -222,13 +222,13 @@ class LmacFile(io.BufferedIOBase):
             try:
                 written = self._file.write(self._unwritten)
             except BlockingIOError as error:
-                self._unwritten = self._unwritten[error.characters_written :]
+                self._unwritten = memoryview(self._unwritten)[error.characters_written :]
                 raise
             if written is None and not isinstance(self._file, io.RawIOBase):
                 written = len(self._unwritten)  # not every file says it; of raw ones, None is nothing
             if not written:
                 raise BlockingIOError(errno.EAGAIN, "the underlying file takes no more now; flush again when it does")
-            self._unwritten = self._unwritten[written:]
+            self._unwritten = memoryview(self._unwritten)[written:]
 
     def _give_up(self) -> None:
         """After an error: content is missing, so the frame must not be completed."""

@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 
 from .._core import LmacError
+from .foreign import comes_from_signal_handler
 
 #: How the name of such a model begins.
 PREFIX = "hf:"
@@ -41,6 +42,8 @@ def resolve(name: str) -> Path:
         # No file is required here: whoever downloads one of several variants of a model has what lmac needs.
         return Path(snapshot_download(repository, revision=revision or None, local_files_only=True, allow_patterns=[]))
     except OSError as error:
+        if comes_from_signal_handler(error):
+            raise
         command = f"hf download {repository}" + (f" --revision {revision}" if revision else "")
         raise LmacError(f"{name} is not on this machine, and lmac downloads nothing: get it with {command}") from error
     except ValueError as error:  # the hub's own rules for names

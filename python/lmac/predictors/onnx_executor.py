@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core import ContextHasher, Model, PredictorError
+from .foreign import naming_errors
 from .providers import create_session
 
 # Longer calls are divided: a ring must hold the window and all positions of a call, and every position
@@ -93,10 +94,8 @@ class OnnxExecutor:
         for name, array in inputs.items():
             self._binding.bind_cpu_input(name, array)
         self._binding.bind_output("logits")  # anew: it is allocated by the call, with the shape of the call
-        try:
+        with naming_errors(PredictorError, "ONNX Runtime failed"):
             self._session.run_with_iobinding(self._binding)
-        except Exception as error:  # ONNX Runtime's exceptions share no narrower ancestor
-            raise PredictorError(f"ONNX Runtime failed: {error}") from error
         logits: NDArray[np.float32] = self._binding.get_outputs()[0].numpy()
         return logits.astype(np.int16)
 

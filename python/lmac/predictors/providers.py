@@ -24,6 +24,7 @@ from types import ModuleType
 from typing import Any
 
 from .._core import PredictorError
+from .foreign import naming_errors
 
 CPU = "CPUExecutionProvider"
 CUDA = "CUDAExecutionProvider"
@@ -260,8 +261,6 @@ def _create_on_cuda(runtime: ModuleType, model: bytes | str, options: Any, exact
 
 
 def _create(runtime: ModuleType, model: bytes | str, options: Any, providers: list[Any]) -> Any:
-    try:
+    with naming_errors(PredictorError, "ONNX Runtime cannot load the model"):
         # Its own fallback prints to standard output, and would change providers in the middle of a file.
         return runtime.InferenceSession(model, options, providers=providers, enable_fallback=0)
-    except Exception as error:  # ONNX Runtime's exceptions share no narrower ancestor
-        raise PredictorError(f"ONNX Runtime cannot load the model: {error}") from error

@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core import PredictorError
+from .foreign import naming_errors
 
 _PAST = re.compile(r"past_key_values\.(\d+)\.(key|value)")
 _KNOWN = {"input_ids", "attention_mask", "position_ids", "cache_position", "use_cache_branch", "num_logits_to_keep"}
@@ -143,10 +144,8 @@ class StepGraph:
         for name, array in inputs.items():
             binding.bind_cpu_input(name, array)
         binding.bind_output("logits", "cpu")  # anew: it is allocated by the call
-        try:
+        with naming_errors(PredictorError, "ONNX Runtime failed"):
             self._session.run_with_iobinding(binding)
-        except Exception as error:  # ONNX Runtime's exceptions share no narrower ancestor
-            raise PredictorError(f"ONNX Runtime failed: {error}") from error
         *self._pasts, logits = binding.get_outputs()
         self._length += tokens.shape[1]
         values = logits.numpy()

@@ -13,6 +13,7 @@ use lmac_core::logits::quantize;
 use lmac_core::models::model_id::ModelId;
 use lmac_core::predictor::Predictor;
 use pyo3::buffer::PyBuffer;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
@@ -173,10 +174,16 @@ fn check_shape(actual: &[usize], expected: &[usize]) -> PyResult<()> {
 /// Copies what the predictor returned into `logits`, if it is what the protocol asks for.
 fn read_logits(result: &Bound<'_, PyAny>, expected: &[usize], logits: &mut [i16]) -> PyResult<()> {
     let (shape, values) = integers(result).map_err(|cause| {
+        let py = result.py();
+        let is_theirs =
+            cause.is_instance_of::<PyTypeError>(py) || cause.is_instance_of::<PyValueError>(py);
+        if !is_theirs {
+            return cause; // of a signal handler, perhaps
+        }
         let error = PredictorError::new_err(
             "predictor.advance must return an array of integers, in units of 1/16 bit",
         );
-        error.set_cause(result.py(), Some(cause));
+        error.set_cause(py, Some(cause));
         error
     })?;
     check_shape(&shape, expected)?;

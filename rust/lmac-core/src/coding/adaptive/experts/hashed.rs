@@ -49,8 +49,9 @@ pub(in crate::coding::adaptive) struct Hashed {
     cells: [Cell; PADDED],
     /// What their histories mean.
     said: [u32; PADDED],
-    /// By context: the probability of a 1 after each history, in 2^-32, stored without `HALF`.
-    meanings: [[u32; 256]; CONTEXTS],
+    /// By context: the probability of a 1 after each history, in 2^-32, stored without `HALF`. Not in the struct itself: a
+    /// thread may have little stack.
+    meanings: Vec<[u32; 256]>,
 }
 
 impl Hashed {
@@ -69,14 +70,17 @@ impl Hashed {
             cells: [Cell::default(); PADDED],
             said: [0; PADDED],
             meanings: meanings
-                .map(|meanings| meanings.map(|meaning| u32::from(meaning) << 16 ^ HALF)),
+                .iter()
+                .map(|meanings| meanings.map(|meaning| u32::from(meaning) << 16 ^ HALF))
+                .collect(),
         }
     }
 
     /// The meanings as they are now, in 2^-16.
     pub(in crate::coding::adaptive) fn meanings(&self) -> [[u16; 256]; CONTEXTS] {
-        self.meanings
-            .map(|meanings| meanings.map(|meaning| ((meaning ^ HALF) >> 16) as u16))
+        std::array::from_fn(|context| {
+            self.meanings[context].map(|meaning| ((meaning ^ HALF) >> 16) as u16)
+        })
     }
 
     /// Looks up some contexts before a symbol.
