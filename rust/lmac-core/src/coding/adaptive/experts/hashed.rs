@@ -51,7 +51,7 @@ pub(in crate::coding::adaptive) struct Hashed {
     said: [u32; PADDED],
     /// By context: the probability of a 1 after each history, in 2^-32, stored without `HALF`. Not in the struct itself: a
     /// thread may have little stack.
-    meanings: Vec<[u32; 256]>,
+    meanings: Box<[[u32; 256]; CONTEXTS]>,
 }
 
 impl Hashed {
@@ -60,6 +60,10 @@ impl Hashed {
         lanes: usize,
         meanings: &[[u16; 256]; CONTEXTS],
     ) -> Self {
+        let meanings: Vec<[u32; 256]> = meanings
+            .iter()
+            .map(|meanings| meanings.map(|meaning| u32::from(meaning) << 16 ^ HALF))
+            .collect();
         Self {
             contexts: contexts::all(lanes),
             slots: Slots::new((content_len * BUCKETS_PER_SYMBOL).min(MAX_BUCKETS)),
@@ -69,10 +73,7 @@ impl Hashed {
             buckets: [0; CONTEXTS],
             cells: [Cell::default(); PADDED],
             said: [0; PADDED],
-            meanings: meanings
-                .iter()
-                .map(|meanings| meanings.map(|meaning| u32::from(meaning) << 16 ^ HALF))
-                .collect(),
+            meanings: meanings.try_into().expect("as many as there were"),
         }
     }
 
