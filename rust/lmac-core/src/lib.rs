@@ -48,6 +48,7 @@
 
 pub mod codec;
 pub mod coding;
+pub mod cpu;
 pub mod error;
 pub mod format;
 pub mod logits;

@@ -10,7 +10,7 @@
 
 use crate::codec::{self, Room, Settings};
 use crate::coding::batch::{self, Block};
-use crate::coding::block::{self, Coded, Place, SHORT, check_alphabet};
+use crate::coding::block::{self, Coded, Place, SHORT, check_ready};
 use crate::error::{Error, Result};
 use crate::format::frame::{Cursor, FrameHeader, MAX_BLOCK_LEN, MODEL_ID_LEN, Mode, write_varint};
 use crate::format::frame_reader::FrameReader;
@@ -57,7 +57,7 @@ pub fn compress_many(
     progress: &mut Progress<'_>,
 ) -> Result<Vec<Vec<u8>>> {
     settings.check()?;
-    check_alphabet(predictor)?;
+    check_ready(predictor)?;
     if form == Form::Bare && records.iter().any(|record| record.len() > MAX_BLOCK_LEN) {
         return Err(Error::InvalidSetting(
             "a record in the bare form has at most 2^24 bytes; use frames",
@@ -191,7 +191,7 @@ pub fn decompress_many(
     max_output: Option<u64>,
     progress: &mut Progress<'_>,
 ) -> Result<Vec<Vec<u8>>> {
-    check_alphabet(predictor)?;
+    check_ready(predictor)?;
     let mut room = Room::new(max_output);
     let mut records = vec![Vec::new(); blobs.len()];
     let (mut coded, mut whole) = (Vec::new(), Vec::new());

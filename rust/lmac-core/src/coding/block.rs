@@ -12,6 +12,7 @@
 use crate::coding::bytes;
 use crate::coding::range_coder::{PayloadError, RangeDecoder};
 use crate::coding::tokens;
+use crate::cpu::InstructionSet;
 use crate::error::{Error, Result};
 use crate::format::frame::{Coding, FrameHeader, Mode};
 use crate::format::lanes::Lanes;
@@ -75,7 +76,7 @@ pub fn encode(
     predictor: &mut dyn Predictor,
     progress: &mut Progress<'_>,
 ) -> Result<Option<Coded<Vec<u8>>>> {
-    check_alphabet(predictor)?;
+    check_ready(predictor)?;
     if content.is_empty() {
         return Ok(None);
     }
@@ -239,7 +240,7 @@ pub fn decode(
     place: Place,
     progress: &mut Progress<'_>,
 ) -> Result<Vec<u8>> {
-    check_alphabet(predictor)?;
+    check_ready(predictor)?;
     if content_len == 0 {
         return Ok(Vec::new());
     }
@@ -267,7 +268,9 @@ pub fn decode(
     Ok(content)
 }
 
-pub(crate) fn check_alphabet(predictor: &dyn Predictor) -> Result<()> {
+/// Checks what coding relies upon: the instructions that `LMAC_SIMD` names, and the alphabet of the predictor.
+pub(crate) fn check_ready(predictor: &dyn Predictor) -> Result<()> {
+    InstructionSet::from_environment()?;
     let (needed, actual) = match predictor.vocabulary() {
         None => (ALPHABET_SIZE, predictor.alphabet_size()),
         Some(vocabulary) => (predictor.alphabet_size(), vocabulary.alphabet_size()),

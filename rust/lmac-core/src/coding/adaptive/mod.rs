@@ -36,9 +36,9 @@ mod tree;
 
 use crate::coding::frequency::FrequencyTable;
 use crate::coding::range_coder::{PayloadError, RangeDecoder, RangeEncoder};
-use crate::format::lanes::Lanes;
 #[cfg(target_arch = "x86_64")]
-use crate::models::executor::InstructionSet;
+use crate::cpu::InstructionSet;
+use crate::format::lanes::Lanes;
 use experts::Expert;
 use experts::calibrated::{self, Calibrated};
 use experts::hashed::{self, Hashed};
@@ -185,8 +185,8 @@ impl Mixture {
             refinement: Refinement::new(content_len),
             rate: FIRST_RATE << 16,
             #[cfg(target_arch = "x86_64")]
-            has_avx2: avx2::is_there()
-                && matches!(InstructionSet::from_environment(), Ok(set) if set >= InstructionSet::Avx2),
+            has_avx2: InstructionSet::from_environment()
+                .is_ok_and(|set| set >= InstructionSet::Avx2),
             left_out: 0..0,
         }
     }

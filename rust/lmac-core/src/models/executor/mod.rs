@@ -16,31 +16,28 @@ mod kernel;
 #[cfg(test)]
 mod kernel_tests;
 mod lane;
-mod matrix;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod ring;
 mod scalar;
 mod schedule;
-mod sparse;
 mod team;
 mod tile;
-pub(crate) mod weights;
 
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-pub use self::kernel::InstructionSet;
-use self::kernel::Kernel;
+use self::kernel::{Kernel, kernel_for};
 use self::lane::Lane;
-use self::matrix::Matrix;
 use self::schedule::Call;
 use self::team::Team;
 use self::tile::{TILE_ROWS, Tile};
+use crate::cpu::InstructionSet;
 use crate::error::{Error, Result};
 use crate::models::model::Model;
 use crate::models::model_id::ModelId;
+use crate::models::weights::matrix::Matrix;
 use crate::predictor::Predictor;
 
 /// The most memory that the contexts of all lanes may take.
@@ -229,7 +226,7 @@ impl Predictor for Executor {
 }
 
 fn network(model: &Model, instruction_set: InstructionSet) -> Result<Network<'_>> {
-    let Some(kernel) = instruction_set.kernel() else {
+    let Some(kernel) = kernel_for(instruction_set) else {
         let reason = format!(
             "this processor has no {}; unset LMAC_SIMD",
             instruction_set.name()

@@ -14,10 +14,8 @@
 //! it does not see (too old, still to come, or left from an earlier context): their weight is made
 //! zero, so their contents do not matter and a ring need not be cleared.
 
-use std::ops::Range;
+use crate::models::span::{PANEL, Span};
 
-/// Positions of one panel.
-pub(crate) const PANEL: usize = 16;
 /// Dimensions of a key, or positions of a value, that lie together.
 pub(crate) const QUAD: usize = 4;
 /// What is added to a key to make it an unsigned byte.
@@ -89,36 +87,6 @@ fn zeros<T: Clone + Default>(len: usize) -> Option<Vec<T>> {
     zeros.try_reserve_exact(len).ok()?;
     zeros.resize(len, T::default());
     Some(zeros)
-}
-
-/// The positions that one position attends to, as a run of panels.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Span {
-    /// Index of the first panel, counted from the beginning of the context.
-    pub first_panel: usize,
-    /// Number of panels.
-    pub panels: usize,
-    /// Which entries of the panels are seen.
-    pub seen: Range<usize>,
-}
-
-impl Span {
-    /// The span of `position`, which sees itself and the `window - 1` positions before it.
-    pub fn new(position: usize, window: usize) -> Self {
-        let oldest = position.saturating_sub(window - 1);
-        let first_panel = oldest / PANEL;
-        let first = first_panel * PANEL;
-        Self {
-            first_panel,
-            panels: position / PANEL - first_panel + 1,
-            seen: oldest - first..position - first + 1,
-        }
-    }
-
-    /// The most entries a span of this window can have.
-    pub fn max_len(window: usize) -> usize {
-        (window + PANEL - 1).next_multiple_of(PANEL)
-    }
 }
 
 #[cfg(test)]
