@@ -66,11 +66,18 @@ pub fn compress_many(
     let header = settings.frame_header(predictor, None, true);
     let mut blobs = vec![Vec::new(); records.len()];
     let can_batch = can_batch(predictor);
-    let (together, alone): (Vec<usize>, Vec<usize>) = (0..records.len()).partition(|&index| {
-        let len = records[index].len();
-        let is_batched = || can_batch && is_one_lane(len, &header, settings);
-        len > 0 && (form == Form::Bare || is_batched())
-    });
+    let (mut together, mut alone) = (Vec::new(), Vec::new());
+    for (index, &record) in records.iter().enumerate() {
+        let is_batched = match form {
+            Form::Frame => can_batch && is_one_lane(record.len(), &header, settings),
+            Form::Bare => true,
+        };
+        if is_batched && !record.is_empty() && !block::is_incompressible(record)? {
+            together.push(index);
+        } else {
+            alone.push(index);
+        }
+    }
     let most = if can_batch { ENCODER_BATCH } else { 1 };
     let mut pool = Pool::new(predictor, together.len())?;
     let batches = batches(together, most, pool.len(), |index| records[index].len());
@@ -98,10 +105,15 @@ pub fn compress_many(
         .flatten()
         .map(|&index| records[index].len() as u64)
         .sum();
-    for index in alone.into_iter().filter(|_| form == Form::Frame) {
-        let mut add = |report: Report| progress(report.after(done));
-        blobs[index] = codec::compress(records[index], predictor, settings, &mut add)?;
-        done += records[index].len() as u64;
+    for index in alone {
+        let record = records[index];
+        if form == Form::Frame {
+            let mut add = |report: Report| progress(report.after(done));
+            blobs[index] = codec::compress(record, predictor, settings, &mut add)?;
+        } else if !record.is_empty() {
+            write_blob(record, None, form, &header, &mut blobs[index]);
+        }
+        done += record.len() as u64;
     }
     Ok(blobs)
 }
