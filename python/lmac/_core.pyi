@@ -23,6 +23,7 @@ __all__ = [
     "Model",
     "ModelMismatchError",
     "OnnxSummary",
+    "OutOfMemoryError",
     "PredictorError",
     "Report",
     "Settings",
@@ -49,6 +50,7 @@ class FormatError(LmacError): ...
 class ModelMismatchError(LmacError): ...
 class CorruptedDataError(LmacError): ...
 class PredictorError(LmacError): ...
+class OutOfMemoryError(LmacError, MemoryError): ...
 
 @final
 class Report:
@@ -78,6 +80,7 @@ def decompress(
     predictor: Predictor,
     *,
     max_output_size: int | None = None,
+    max_memory: int | None = None,
     progress: Callable[[Report], object] | None = None,
 ) -> bytes:
     """Restores the content of all frames in ``data``."""
@@ -116,7 +119,7 @@ def inspect(data: ReadableBuffer) -> list[FrameInfo]:
 class Settings:
     """How content is divided and coded."""
 
-    def __new__(cls, *, adaptive: bool, block_len: int | None, lane_len: int | None, verify: bool) -> Settings: ...
+    def __new__(cls, *, adaptive: bool, block_len: int | None, lane_len: int | None, verify: bool, max_memory: int | None = None) -> Settings: ...
 
 @final
 class Vocabulary:
@@ -196,7 +199,7 @@ class Compressor:
 class Decompressor:
     """One frame in pieces to its content in pieces."""
 
-    def __new__(cls, *, max_output_size: int | None = None) -> Decompressor: ...
+    def __new__(cls, *, max_output_size: int | None = None, max_memory: int | None = None) -> Decompressor: ...
     def decompress(
         self,
         data: ReadableBuffer,
@@ -234,13 +237,14 @@ class FrameReader:
     def copy(self) -> FrameReader:
         """A reader that goes on from here by itself."""
 
-def blocks_at_once(predictor: Predictor) -> int:
-    """How many blocks a predictor codes at the same time."""
+def blocks_at_once(predictor: Predictor, *, max_memory: int | None = None) -> int:
+    """How many blocks of the default length a predictor codes at the same time, in the memory allowed."""
 
 def decompress_blocks(
     blocks: list[tuple[Block, bytes]],
     predictor: Predictor,
     *,
+    max_memory: int | None = None,
     progress: Callable[[Report], object] | None = None,
 ) -> list[bytes | CorruptedDataError]:
     """Restores blocks, given with their payloads, as many at the same time as there are threads for; a damaged one is its error."""
@@ -263,6 +267,7 @@ class Block:
         payload: ReadableBuffer,
         predictor: Predictor,
         *,
+        max_memory: int | None = None,
         progress: Callable[[Report], object] | None = None,
     ) -> bytes:
         """Restores the content and checks it."""

@@ -38,6 +38,7 @@ class CodecOptions(TypedDict, total=False):
     tokenizer: str | os.PathLike[str] | None
     context_length: int | None
     ignore_fingerprint: bool
+    max_memory: int | None
 
 
 class Codec:
@@ -67,6 +68,9 @@ class Codec:
         context_length: How many tokens a language model sees at most; ``None`` for as many as it can, up to 1,024.
         ignore_fingerprint: Try to decompress what a model in floating point has compressed elsewhere, although its
             numbers may differ here. If they do, that takes its time and ends with a ``CorruptedDataError``.
+        max_memory: Bytes that the blocks under way may take, beside the model and what is handed in and out (docs/format.md,
+            "Memory"). Fewer are coded at the same time if need be; one that takes more alone is refused. ``None``: blocks
+            together stay below 2 GiB, and one alone may take more.
 
     Raises:
         FormatError: The file is no model.
@@ -94,6 +98,7 @@ class Codec:
         tokenizer: str | os.PathLike[str] | None = None,
         context_length: int | None = None,
         ignore_fingerprint: bool = False,
+        max_memory: int | None = None,
     ) -> None:
         self._running = Running(executor, device, threads, tokenizer, context_length, ignore_fingerprint)
         self._predictor = load_predictor(model, self._running)
@@ -103,7 +108,10 @@ class Codec:
             block_len=getattr(self._predictor, "block_len", None) if block_len is None else block_len,
             lane_len=getattr(self._predictor, "lane_len", None) if lane_len is None else lane_len,
             verify=verify,
+            max_memory=max_memory,
         )
+        #: Bytes that the blocks under way may take.
+        self.max_memory = max_memory
         self._lock = threading.RLock()  # the predictor holds the contexts of one call
 
     @property
@@ -148,10 +156,11 @@ class Codec:
             FormatError: ``data`` does not begin with a frame, or one of a newer version.
             ModelMismatchError: Another model compressed it, or one in floating point under other conditions.
             CorruptedDataError: It was damaged or cut short.
-            LmacError: The content is longer than ``max_output_size``.
+            LmacError: The content is longer than ``max_output_size``, or a block takes more than ``max_memory``.
+            OutOfMemoryError: There is not enough memory; this is a ``MemoryError``, too.
         """
         report = done_bytes(progress)
-        return self.restore(lambda predictor: _core.decompress(data, predictor, max_output_size=max_output_size, progress=report))
+        return self.restore(lambda predictor: _core.decompress(data, predictor, max_output_size=max_output_size, max_memory=self.max_memory, progress=report))
 
     def compress_many(self, records: Iterable[ReadableBuffer], *, bare: bool = False, progress: Callable[[int], object] | None = None) -> list[bytes]:
         """Compresses many short records, each to a blob of its own, in the time that one batch takes.
@@ -221,13 +230,13 @@ class Codec:
             ModelMismatchError: Another model compressed it.
             CorruptedDataError: It was damaged or cut short.
         """
-        return self.restore(lambda predictor: block.decompress(payload, predictor, progress=done_bytes(progress)))
+        return self.restore(lambda predictor: block.decompress(payload, predictor, max_memory=self.max_memory, progress=done_bytes(progress)))
 
     @property
     def blocks_at_once(self) -> int:
         """How many blocks ``decompress_blocks`` restores at the same time."""
         with self.exclusive() as predictor:
-            return _core.blocks_at_once(predictor)
+            return _core.blocks_at_once(predictor, max_memory=self.max_memory)
 
     def decompress_blocks(
         self, blocks: list[tuple[_core.Block, bytes]], *, progress: Callable[[int], object] | None = None
@@ -237,7 +246,7 @@ class Codec:
         Raises:
             ModelMismatchError: Another model compressed them.
         """
-        return self.restore(lambda predictor: _core.decompress_blocks(blocks, predictor, progress=done_bytes(progress)))
+        return self.restore(lambda predictor: _core.decompress_blocks(blocks, predictor, max_memory=self.max_memory, progress=done_bytes(progress)))
 
     def restore(self, decompress: Callable[[Predictor], T]) -> T:
         """Calls ``decompress`` with the predictor; if another model compressed the frame, and none was named, with those inside the package.

@@ -132,7 +132,7 @@ class LmacDecompressor:
         progress: Callable[[int], object] | None = None,
     ) -> None:
         self._codec = codec or default_codec()
-        self._decompressor = _core.Decompressor(max_output_size=max_output_size)
+        self._decompressor = _core.Decompressor(max_output_size=max_output_size, max_memory=self._codec.max_memory)
         self._progress = done_bytes(progress)
 
     @property

@@ -148,6 +148,7 @@ def _add_compression_options(group: argparse._ArgumentGroup) -> None:
     )
     add("--lane-len", type=_length, metavar="N", help="bytes per lane; shorter lanes are decompressed faster, and compress a little less")
     add("-T", "--threads", type=_count, default=0, metavar="N", help="use N threads; 0, the default, is one per core")
+    add("-M", "--memory", type=_length, metavar="SIZE", help="let blocks under way take SIZE bytes at most: fewer at a time, or an error if not one fits")
     add("--executor", choices=("auto", "native", "onnx"), default="auto", help="what runs the model; all give the same bytes")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where it runs")
 
@@ -170,9 +171,9 @@ def _add_other_options(group: argparse._ArgumentGroup) -> None:
 
 
 def _length(text: str) -> int:
-    """A number of bytes: 4096, 64K, 1M."""
-    number, unit = (text[:-1], text[-1].upper()) if text[-1:].upper() in ("K", "M") else (text, "")
-    return int(number) << {"": 0, "K": 10, "M": 20}[unit]
+    """A number of bytes: 4096, 64K, 1M, 2G."""
+    number, unit = (text[:-1], text[-1].upper()) if text[-1:].upper() in ("K", "M", "G") else (text, "")
+    return _count(number) << {"": 0, "K": 10, "M": 20, "G": 30}[unit]
 
 
 def _count(text: str) -> int:

@@ -56,6 +56,7 @@ class Command:
             tokenizer=options.tokenizer,
             context_length=options.context_length,
             ignore_fingerprint=options.ignore_fingerprint,
+            max_memory=options.memory,
         )
 
     def run_all(self, names: list[str]) -> int:

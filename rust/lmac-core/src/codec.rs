@@ -13,6 +13,8 @@ use crate::format::frame::{
     BlockHeader, Coding, Cursor, FrameHeader, MAX_BLOCK_LEN, Mode, Payload, abbreviate,
 };
 use crate::format::frame_reader::{Block, FrameInfo, FrameReader, PAYLOAD};
+use crate::limits::{self, Limits};
+use crate::memory::{copied, extend};
 use crate::pool::Pool;
 use crate::predictor::Predictor;
 use crate::progress::{Progress, Report};
@@ -37,6 +39,8 @@ pub struct Settings {
     /// Whether blocks that a model in floating point has coded are decoded again before they count as
     /// compressed. Those of an exact model need no such proof.
     pub verify: bool,
+    /// The most memory that blocks which are coded at the same time may take, in bytes; they are fewer if need be.
+    pub max_memory: Option<u64>,
 }
 
 impl Default for Settings {
@@ -46,6 +50,7 @@ impl Default for Settings {
             block_len: None,
             lane_len: None,
             verify: true,
+            max_memory: None,
         }
     }
 }
@@ -75,6 +80,15 @@ impl Settings {
             Mode::Static => STATIC_BLOCK_LEN,
             Mode::Adaptive => ADAPTIVE_BLOCK_LEN,
         })
+    }
+
+    /// How many full blocks a predictor codes at the same time; 1 also if not even one fits the memory, which is an error then.
+    #[must_use]
+    pub fn blocks_at_once(&self, predictor: &dyn Predictor) -> usize {
+        let header = self.frame_header(predictor, None, false);
+        let needed = limits::block_bytes(header.lanes(self.block_len()), self.mode, predictor);
+        let most = limits::most_at_once(predictor);
+        limits::at_once(most, needed, self.max_memory).unwrap_or(1)
     }
 
     /// The header of a frame with these settings.
@@ -116,8 +130,7 @@ pub fn compress(
     let mut output = Vec::new();
     header.write(&mut output);
     let blocks: Vec<&[u8]> = data.chunks(block_len).collect();
-    let verify = settings.verify;
-    compress_blocks(&blocks, &header, verify, predictor, &mut output, progress)?;
+    compress_blocks(&blocks, &header, settings, predictor, &mut output, progress)?;
     if data.is_empty() || !single_block {
         BlockHeader::write_end(&mut output);
     }
@@ -132,18 +145,19 @@ pub fn compress(
 ///
 /// `WrongMagicNumber`, `UnsupportedVersion`, `InvalidHeader`, `Truncated`, `CorruptedBlock` or
 /// `ContentSizeMismatch` for what is not intact, `ModelMismatch` before anything is decoded with
-/// another model, `OutputLimit` before anything beyond `max_output` bytes is decoded,
-/// `Predictor`, or `Interrupted` if `progress` asks to stop.
+/// another model, `OutputLimit` before anything beyond the longest content is decoded, `MemoryLimit` before a
+/// block that takes more is decoded, `OutOfMemory`, `Predictor`, or `Interrupted` if `progress` asks to stop.
 pub fn decompress(
     data: &[u8],
     predictor: &mut dyn Predictor,
-    max_output: Option<u64>,
+    limits: impl Into<Limits>,
     progress: &mut Progress<'_>,
 ) -> Result<Vec<u8>> {
+    let limits = limits.into();
     let mut reader = Reader {
         cursor: Cursor::new(data),
         frame: None,
-        room: Room::new(max_output),
+        room: Room::new(limits.max_output),
     };
     let mut content = Vec::new();
     loop {
@@ -151,10 +165,8 @@ pub fn decompress(
         let is_end = reader.read_blocks(predictor, &mut blocks);
         let done = content.len() as u64;
         let mut after = |report: Report| progress(report.after(done));
-        decompress_blocks(&blocks, predictor, &mut after, |of_block| {
-            content.extend(of_block?);
-            Ok(())
-        })?;
+        let append = |of_block: Result<Vec<u8>>| extend(&mut content, &of_block?);
+        decompress_blocks(&blocks, predictor, limits.max_memory, &mut after, append)?;
         // An error of the reader is behind those of all blocks before.
         if is_end? {
             return Ok(content);
@@ -202,13 +214,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The most blocks that are coded at the same time. Each takes the memory of a mixture, and its content.
-const MAX_BLOCKS_AT_ONCE: usize = 16;
-
-/// How many blocks a predictor can code at the same time.
+/// How many blocks in lmac's own lengths a predictor codes at the same time, in the memory allowed.
 #[must_use]
-pub fn blocks_at_once(predictor: &dyn Predictor) -> usize {
-    predictor.threads().min(MAX_BLOCKS_AT_ONCE)
+pub fn blocks_at_once(predictor: &dyn Predictor, max_memory: Option<u64>) -> usize {
+    let settings = Settings {
+        max_memory,
+        ..Settings::default()
+    };
+    settings.blocks_at_once(predictor)
 }
 
 /// Appends blocks of some contents, which must not be empty, to `output`, as many at the same time as there are threads for.
@@ -219,19 +232,24 @@ pub fn blocks_at_once(predictor: &dyn Predictor) -> usize {
 pub(crate) fn compress_blocks(
     contents: &[&[u8]],
     frame: &FrameHeader,
-    verify: bool,
+    settings: &Settings,
     predictor: &mut dyn Predictor,
     output: &mut Vec<u8>,
     progress: &mut Progress<'_>,
 ) -> Result<()> {
-    let most = blocks_at_once(predictor);
-    let mut pool = Pool::new(predictor, contents.len().min(most))?;
+    let longest = contents.iter().map(|content| content.len()).max();
+    let needed = longest.map_or(0, |len| {
+        limits::block_bytes(frame.lanes(len.max(1)), frame.mode, predictor)
+    });
+    let most = limits::most_at_once(predictor).min(contents.len());
+    let at_once = limits::at_once(most, needed, settings.max_memory)?;
+    let mut pool = Pool::new(predictor, at_once)?;
     let compress = |job: usize, predictor: &mut dyn Predictor, progress: &mut Progress<'_>| {
         let mut block = Vec::new();
         compress_block(
             contents[job],
             frame,
-            verify,
+            settings.verify,
             predictor,
             &mut block,
             progress,
@@ -239,8 +257,7 @@ pub(crate) fn compress_blocks(
         Ok(block)
     };
     pool.for_each(contents.len(), progress, compress, |_, block| {
-        output.extend(block);
-        Ok(())
+        extend(output, &block)
     })
 }
 
@@ -249,15 +266,18 @@ pub(crate) fn compress_blocks(
 ///
 /// # Errors
 ///
-/// That of `finish`; `ModelMismatch`, `Predictor`, or `Interrupted` if `progress` asks to stop.
+/// That of `finish`; `ModelMismatch`, `MemoryLimit`, `OutOfMemory`, `Predictor`, or `Interrupted` if `progress` asks to stop.
 pub fn decompress_blocks(
     blocks: &[(Block, &[u8])],
     predictor: &mut dyn Predictor,
+    max_memory: Option<u64>,
     progress: &mut Progress<'_>,
     mut finish: impl FnMut(Result<Vec<u8>>) -> Result<()>,
 ) -> Result<()> {
-    let most = blocks_at_once(predictor);
-    let mut pool = Pool::new(predictor, blocks.len().min(most))?;
+    let needed = blocks.iter().map(|(block, _)| block.memory(predictor));
+    let needed = needed.max().unwrap_or(0);
+    let most = limits::most_at_once(predictor).min(blocks.len());
+    let mut pool = Pool::new(predictor, limits::at_once(most, needed, max_memory)?)?;
     let decompress = |job: usize, predictor: &mut dyn Predictor, progress: &mut Progress<'_>| {
         let (block, payload) = &blocks[job];
         match block.decompress(payload, predictor, progress) {
@@ -293,7 +313,7 @@ pub fn compress_block(
     } else {
         block::encode(content, frame, predictor, progress)?
     };
-    write_block(content, coded.as_ref(), frame.mode, output);
+    write_block(content, coded.as_ref(), frame.mode, output)?;
     let payload_len = coded.map_or(content.len(), |coded| coded.bytes.len());
     Report::of_pass(content.len(), payload_len).tell(progress)
 }
@@ -337,7 +357,7 @@ pub(crate) fn write_block(
     coded: Option<&Coded<Vec<u8>>>,
     mode: Mode,
     output: &mut Vec<u8>,
-) {
+) -> Result<()> {
     let (payload, bytes) = match coded {
         None => (Payload::Stored, content),
         Some(Coded { bytes, coding }) => {
@@ -351,7 +371,7 @@ pub(crate) fn write_block(
         content_checksum: crc32fast::hash(content),
     };
     header.write(mode, output);
-    output.extend_from_slice(bytes);
+    extend(output, bytes)
 }
 
 /// Restores the content of a block and checks it.
@@ -369,7 +389,7 @@ pub fn decompress_block(
 ) -> Result<Vec<u8>> {
     let content_len = header.content_len;
     let content = match header.payload {
-        Payload::Stored => payload.to_vec(),
+        Payload::Stored => copied(payload)?,
         Payload::Coded { coding, .. } => {
             let coded = Coded {
                 bytes: payload,

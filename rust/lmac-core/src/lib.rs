@@ -51,6 +51,7 @@ pub mod coding;
 pub mod cpu;
 pub mod error;
 pub mod format;
+pub mod limits;
 pub mod logits;
 mod memory;
 pub mod models;

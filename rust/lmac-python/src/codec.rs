@@ -4,6 +4,7 @@ use lmac_core::codec;
 use lmac_core::error::Result;
 use lmac_core::format::frame::Mode;
 use lmac_core::format::frame_reader;
+use lmac_core::limits::Limits;
 use lmac_core::predictor::Predictor;
 use lmac_core::progress::Progress;
 use lmac_core::records::{self, Form};
@@ -12,7 +13,7 @@ use pyo3::types::PyBytes;
 
 use crate::adapter::Adapter;
 use crate::arrays::bytes_of;
-use crate::error::to_py_err;
+use crate::error::{to_bytes, to_py_err};
 use crate::model::Executor;
 use crate::watch::{Failure, Watch};
 
@@ -30,24 +31,29 @@ pub fn compress<'py>(
     let frame = run(predictor, progress, |predictor, progress| {
         codec::compress(content, predictor, &settings.0, progress)
     })?;
-    Ok(PyBytes::new(data.py(), &frame))
+    to_bytes(data.py(), &frame)
 }
 
 /// Restores the content of all frames in `data`.
 #[pyfunction]
-#[pyo3(signature = (data, predictor, *, max_output_size=None, progress=None))]
+#[pyo3(signature = (data, predictor, *, max_output_size=None, max_memory=None, progress=None))]
 pub fn decompress<'py>(
     data: &Bound<'py, PyAny>,
     predictor: &Bound<'py, PyAny>,
     max_output_size: Option<u64>,
+    max_memory: Option<u64>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let frames = bytes_of(data)?;
     let frames = frames.as_bytes();
+    let limits = Limits {
+        max_output: max_output_size,
+        max_memory,
+    };
     let content = run(predictor, progress, |predictor, progress| {
-        codec::decompress(frames, predictor, max_output_size, progress)
+        codec::decompress(frames, predictor, limits, progress)
     })?;
-    Ok(PyBytes::new(data.py(), &content))
+    to_bytes(data.py(), &content)
 }
 
 /// How content is divided and coded.
@@ -58,12 +64,13 @@ pub struct Settings(pub codec::Settings);
 impl Settings {
     /// Lengths are checked when they are used.
     #[new]
-    #[pyo3(signature = (*, adaptive, block_len, lane_len, verify))]
+    #[pyo3(signature = (*, adaptive, block_len, lane_len, verify, max_memory=None))]
     fn new(
         adaptive: bool,
         block_len: Option<usize>,
         lane_len: Option<usize>,
         verify: bool,
+        max_memory: Option<u64>,
     ) -> Self {
         let mode = if adaptive {
             Mode::Adaptive
@@ -75,6 +82,7 @@ impl Settings {
             block_len,
             lane_len,
             verify,
+            max_memory,
         })
     }
 }
@@ -96,7 +104,7 @@ pub fn compress_many<'py>(
         records::compress_many(&records, form_of(bare), predictor, &settings.0, progress)
     })?;
     let py = predictor.py();
-    Ok(blobs.iter().map(|blob| PyBytes::new(py, blob)).collect())
+    blobs.iter().map(|blob| to_bytes(py, blob)).collect()
 }
 
 /// Restores every record of `compress_many`.
@@ -114,14 +122,15 @@ pub fn decompress_many<'py>(
     let blobs = blobs.iter().map(bytes_of).collect::<PyResult<Vec<_>>>()?;
     let blobs: Vec<&[u8]> = blobs.iter().map(PyBytesMethods::as_bytes).collect();
     let (form, mode) = (form_of(bare), settings.0.mode);
+    let limits = Limits {
+        max_output: max_output_size,
+        max_memory: settings.0.max_memory,
+    };
     let records = run(predictor, progress, |predictor, progress| {
-        records::decompress_many(&blobs, form, predictor, mode, max_output_size, progress)
+        records::decompress_many(&blobs, form, predictor, mode, limits, progress)
     })?;
     let py = predictor.py();
-    Ok(records
-        .iter()
-        .map(|record| PyBytes::new(py, record))
-        .collect())
+    records.iter().map(|record| to_bytes(py, record)).collect()
 }
 
 fn form_of(bare: bool) -> Form {

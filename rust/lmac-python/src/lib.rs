@@ -23,10 +23,14 @@ mod stream;
 mod vocabulary;
 mod watch;
 
-use pyo3::prelude::pymodule;
+use pyo3::prelude::*;
+use pyo3::types::PyModule;
 
 #[pymodule(gil_used = false)]
 mod _core {
+    use super::{Bound, PyModule, PyModuleMethods, PyResult};
+    use crate::error::out_of_memory_error;
+
     #[pymodule_export]
     use crate::codec::{
         FrameInfo, Settings, compress, compress_many, decompress, decompress_many, inspect,
@@ -43,6 +47,12 @@ mod _core {
     use crate::stream::{
         Block, Compressor, Decompressor, FrameReader, blocks_at_once, decompress_blocks,
     };
+
+    /// Exports what no attribute can.
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("OutOfMemoryError", out_of_memory_error(module.py())?)
+    }
 
     #[pymodule_export]
     use crate::vocabulary::Vocabulary;

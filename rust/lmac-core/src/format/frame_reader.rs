@@ -12,6 +12,8 @@ use crate::error::{Error, Result};
 use crate::format::frame::{
     BlockHeader, Coding, Cursor, FrameHeader, MAX_FINGERPRINT_LEN, MODEL_ID_LEN, Mode, Payload,
 };
+use crate::format::lanes::Lanes;
+use crate::limits::block_bytes;
 use crate::predictor::Predictor;
 use crate::progress::Progress;
 
@@ -180,6 +182,20 @@ impl Block {
             }
         );
         has_network && self.frame.lanes(self.content_len()).count() == 1
+    }
+
+    /// What it takes while it is restored, in bytes: an upper bound.
+    #[must_use]
+    pub fn memory(&self, predictor: &dyn Predictor) -> u64 {
+        let (len, mode) = (self.content_len(), self.frame.mode);
+        match self.header.payload {
+            Payload::Stored => len as u64,
+            Payload::Coded { coding, .. } => match coding {
+                Coding::OrderZero => 2 * len as u64,
+                Coding::Mixture => block_bytes(Lanes::single(len), mode, predictor),
+                Coding::Network => block_bytes(self.frame.lanes(len), mode, predictor),
+            },
+        }
     }
 
     /// Where it lies in its frame.

@@ -170,10 +170,11 @@ fn attention_is_equal() {
                     .wrapping_add(1);
                 ((state >> 33) as i64) % (2 * limit + 1) - limit
             };
-            let mut ring = Ring::new(Ring::slots(window, 8), head_dim).unwrap();
+            let mut ring = Ring::new(Ring::slots(window, 8), head_dim);
             for position in 0..=position {
                 let key: Vec<i8> = (0..head_dim).map(|_| next(127) as i8).collect();
                 let value: Vec<i8> = (0..head_dim).map(|_| next(127) as i8).collect();
+                ring.reserve(position + 1).unwrap();
                 ring.write(position, &key, &value);
             }
             let biases: Vec<i16> = (0..heads * window)

@@ -14,6 +14,8 @@
 //! it does not see (too old, still to come, or left from an earlier context): their weight is made
 //! zero, so their contents do not matter and a ring need not be cleared.
 
+use crate::error::Result;
+use crate::memory;
 use crate::models::span::{PANEL, Span};
 
 /// Dimensions of a key, or positions of a value, that lie together.
@@ -22,10 +24,15 @@ pub(crate) const QUAD: usize = 4;
 pub(crate) const KEY_OFFSET: u8 = 128;
 
 /// The keys and values of one lane in one layer.
+///
+/// It grows with the context, whole panels at a time, until it has all its slots: a lane takes no more memory than what
+/// it has seen. Before that nothing is overwritten, and a position's slot is the position.
 #[derive(Debug)]
 pub(crate) struct Ring {
     head_dim: usize,
+    /// A multiple of `PANEL`, up to `max_slots`.
     slots: usize,
+    max_slots: usize,
     keys: Vec<u8>,
     values: Vec<i8>,
 }
@@ -36,15 +43,40 @@ impl Ring {
         (window + steps - 1).next_multiple_of(PANEL)
     }
 
-    /// Creates a ring, or `None` if there is no memory for it.
-    pub fn new(slots: usize, head_dim: usize) -> Option<Self> {
-        let len = slots * head_dim;
-        Some(Self {
+    /// Creates a ring that may have so many slots, a multiple of `PANEL`, and has none yet.
+    pub fn new(max_slots: usize, head_dim: usize) -> Self {
+        Self {
             head_dim,
-            slots,
-            keys: zeros(len)?,
-            values: zeros(len)?,
-        })
+            slots: 0,
+            max_slots,
+            keys: Vec::new(),
+            values: Vec::new(),
+        }
+    }
+
+    /// Makes room for a context of so many positions; none is stored before.
+    ///
+    /// # Errors
+    ///
+    /// `OutOfMemory`.
+    pub fn reserve(&mut self, positions: usize) -> Result<()> {
+        let needed = Self::slots_in_use(self.max_slots, positions);
+        if needed > self.slots {
+            let slots = needed.max(2 * self.slots).min(self.max_slots);
+            let len = slots * self.head_dim;
+            let more = len - self.keys.len();
+            memory::reserve(&mut self.keys, more)?;
+            memory::reserve(&mut self.values, more)?;
+            self.keys.resize(len, 0);
+            self.values.resize(len, 0);
+            self.slots = slots;
+        }
+        Ok(())
+    }
+
+    /// How many of the slots a context of so many positions needs.
+    pub fn slots_in_use(max_slots: usize, positions: usize) -> usize {
+        positions.min(max_slots).next_multiple_of(PANEL)
     }
 
     /// Stores the key and the value of a position.
@@ -82,13 +114,6 @@ impl Ring {
     }
 }
 
-fn zeros<T: Clone + Default>(len: usize) -> Option<Vec<T>> {
-    let mut zeros = Vec::new();
-    zeros.try_reserve_exact(len).ok()?;
-    zeros.resize(len, T::default());
-    Some(zeros)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -110,8 +135,10 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_in_order_after_a_wrap() {
-        let mut ring = Ring::new(48, 16).unwrap();
+        let mut ring = Ring::new(48, 16);
         for position in 0..200_usize {
+            ring.reserve(position + 1).unwrap();
+            assert_eq!(ring.slots, (position + 1).next_multiple_of(16).min(48));
             let key: Vec<i8> = (0..16).map(|i| (position as i8).wrapping_add(i)).collect();
             let value: Vec<i8> = key.iter().map(|&x| !x).collect();
             ring.write(position, &key, &value);

@@ -10,7 +10,8 @@ use crate::coding::adaptive::contexts::{self, Context};
 use crate::coding::adaptive::logistic::{HALF, rough_stretch};
 use crate::coding::adaptive::mixer::Arithmetic;
 use crate::coding::adaptive::past::Past;
-use crate::coding::adaptive::slots::{Address, COUNT_BITS, Cell, Slots};
+use crate::coding::adaptive::slots::{Address, BUCKET_BYTES, COUNT_BITS, Cell, Slots};
+use crate::error::Result;
 
 pub(in crate::coding::adaptive) const CONTEXTS: usize = contexts::COUNT;
 
@@ -27,6 +28,15 @@ const BUCKETS_PER_SYMBOL: usize = 2 * CONTEXTS;
 
 /// 48 MiB.
 const MAX_BUCKETS: usize = 3 << 18;
+
+const fn buckets(content_len: usize) -> usize {
+    let buckets = content_len * BUCKETS_PER_SYMBOL;
+    if buckets < MAX_BUCKETS {
+        buckets
+    } else {
+        MAX_BUCKETS
+    }
+}
 
 /// A meaning goes this part of the way, `2^-MEANING_SHIFT`, towards each bit.
 const MEANING_SHIFT: u32 = 7;
@@ -58,10 +68,10 @@ impl Hashed {
         content_len: usize,
         lanes: usize,
         meanings: &[[u16; 256]; CONTEXTS],
-    ) -> Self {
-        Self {
+    ) -> Result<Self> {
+        Ok(Self {
             contexts: contexts::all(lanes),
-            slots: Slots::new((content_len * BUCKETS_PER_SYMBOL).min(MAX_BUCKETS)),
+            slots: Slots::new(buckets(content_len))?,
             hashes: [0; CONTEXTS],
             addresses: [Address::default(); CONTEXTS],
             next_addresses: [[Address::default(); CONTEXTS]; 2],
@@ -70,7 +80,12 @@ impl Hashed {
             said: [0; PADDED],
             meanings: meanings
                 .map(|meanings| meanings.map(|meaning| u32::from(meaning) << 16 ^ HALF)),
-        }
+        })
+    }
+
+    /// The memory of all slots.
+    pub(in crate::coding::adaptive) const fn bytes(content_len: usize) -> usize {
+        buckets(content_len) * BUCKET_BYTES
     }
 
     /// The meanings as they are now, in 2^-16.
