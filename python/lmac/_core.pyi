@@ -24,6 +24,7 @@ __all__ = [
     "Model",
     "ModelMismatchError",
     "OnnxSummary",
+    "OutOfMemoryError",
     "PredictorError",
     "Report",
     "Settings",
@@ -53,6 +54,7 @@ class FormatError(LmacError): ...
 class ModelMismatchError(LmacError): ...
 class CorruptedDataError(LmacError): ...
 class PredictorError(LmacError): ...
+class OutOfMemoryError(LmacError, MemoryError): ...
 
 @final
 class Report:
@@ -82,6 +84,7 @@ def decompress(
     predictor: Predictor,
     *,
     max_output_size: int | None = None,
+    max_memory: int | None = None,
     progress: Callable[[Report], object] | None = None,
 ) -> bytes:
     """Restores the content of all frames in ``data``."""
@@ -130,7 +133,7 @@ class Settings:
         ValueError: A length is not between 1 and 2^24 bytes.
     """
 
-    def __new__(cls, *, adaptive: bool, block_len: int | None, lane_len: int | None, verify: bool) -> Settings: ...
+    def __new__(cls, *, adaptive: bool, block_len: int | None, lane_len: int | None, verify: bool, max_memory: int | None = None) -> Settings: ...
     def __getnewargs_ex__(self) -> tuple[tuple[()], dict[str, Any]]: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
@@ -146,6 +149,9 @@ class Settings:
     @property
     def verify(self) -> bool:
         """Whether what a model in floating point has coded is decoded again."""
+    @property
+    def max_memory(self) -> int | None:
+        """Bytes that the blocks under way may take, if it was said."""
 
 @final
 class Vocabulary:
@@ -246,7 +252,7 @@ class Compressor:
 class Decompressor:
     """One frame in pieces to its content in pieces."""
 
-    def __new__(cls, *, max_output_size: int | None = None) -> Decompressor: ...
+    def __new__(cls, *, max_output_size: int | None = None, max_memory: int | None = None) -> Decompressor: ...
     def decompress(
         self,
         data: ReadableBuffer,
@@ -288,13 +294,14 @@ class FrameReader:
     def copy(self) -> FrameReader:
         """A reader that goes on from here by itself."""
 
-def blocks_at_once(predictor: Predictor) -> int:
-    """How many blocks a predictor codes at the same time."""
+def blocks_at_once(predictor: Predictor, *, max_memory: int | None = None) -> int:
+    """How many blocks of the default length a predictor codes at the same time, in the memory allowed."""
 
 def decompress_blocks(
     blocks: list[tuple[Block, bytes]],
     predictor: Predictor,
     *,
+    max_memory: int | None = None,
     progress: Callable[[Report], object] | None = None,
 ) -> list[bytes | CorruptedDataError]:
     """Restores blocks, given with their payloads, as many at the same time as there are threads for; a damaged one is its error."""
@@ -317,6 +324,7 @@ class Block:
         payload: ReadableBuffer,
         predictor: Predictor,
         *,
+        max_memory: int | None = None,
         progress: Callable[[Report], object] | None = None,
     ) -> bytes:
         """Restores the content and checks it."""

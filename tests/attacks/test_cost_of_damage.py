@@ -92,7 +92,7 @@ def test_what_comes_behind_a_run_is_found(tiny_model: bytes, tiny_text: bytes) -
     for offset in (50, 999, 1000, 2999, 0):
         block = walk.find(offset)
         assert block is not None
-        (content,) = codec._engine.restore_blocks([(block, walk.read_payload())])
+        (content,) = codec._engine.restore_blocks([(block, walk.read_payload())], None)
         assert content == tiny_text[walk.block_start :][:100]
     limited = BlockWalk(io.BytesIO(codec.compress(tiny_text)), max_output_size=150)
     run = limited.next_run()

@@ -35,6 +35,7 @@ class CodecOptions(TypedDict, total=False):
     tokenizer: str | os.PathLike[str] | None
     context_length: int | None
     ignore_fingerprint: bool
+    max_memory: int | None
 
 
 class Codec:
@@ -66,6 +67,9 @@ class Codec:
         context_length: How many tokens a language model sees at most; ``None`` for as many as it can, up to 1,024.
         ignore_fingerprint: Try to decompress what a model in floating point has compressed elsewhere, although its
             numbers may differ here. If they do, that takes its time and ends with a ``CorruptedDataError``.
+        max_memory: Bytes that the blocks under way may take, beside the model and what is handed in and out (docs/format.md,
+            "Memory"). Fewer are coded at the same time if need be; one that takes more alone is refused. ``None``: blocks
+            together stay below 2 GiB, and one alone may take more.
 
     Raises:
         ValueError, TypeError: An argument is out of range, or of a wrong type.
@@ -95,9 +99,10 @@ class Codec:
         tokenizer: str | os.PathLike[str] | None = None,
         context_length: int | None = None,
         ignore_fingerprint: bool = False,
+        max_memory: int | None = None,
     ) -> None:
         running = Running(executor, device, threads, tokenizer, context_length, ignore_fingerprint)
-        settings = _core.Settings(adaptive=adaptive, block_len=block_len, lane_len=lane_len, verify=verify)
+        settings = _core.Settings(adaptive=adaptive, block_len=block_len, lane_len=lane_len, verify=verify, max_memory=max_memory)
         model = settled(model)
         self._configure(model, running, settings, Engine(model, running))
         self._engine.load()
@@ -141,6 +146,11 @@ class Codec:
         shown += [f"{name}={value!r}" for name, value in _options(self._running, self._settings).items() if value != defaults[name]]
         return f"Codec({', '.join(shown)})"
 
+    @property
+    def max_memory(self) -> int | None:
+        """Bytes that the blocks under way may take; ``None`` if it was not said."""
+        return self._settings.max_memory
+
     def _settings_for(self, predictor: Predictor) -> _core.Settings:
         """The settings, with the predictor's where none were given."""
         settings = self._settings
@@ -149,6 +159,7 @@ class Codec:
             block_len=settings.block_len or getattr(predictor, "block_len", None),
             lane_len=settings.lane_len or getattr(predictor, "lane_len", None),
             verify=settings.verify,
+            max_memory=settings.max_memory,
         )
 
     def _begin_frames(self) -> _core.Compressor:
@@ -198,10 +209,12 @@ class Codec:
             FormatError: ``data`` does not begin with a frame, or one of a newer version.
             ModelMismatchError: Another model compressed it, or one in floating point under other conditions.
             CorruptedDataError: It was damaged or cut short.
-            LmacError: The content is longer than ``max_output_size``.
+            LmacError: The content is longer than ``max_output_size``, or a block takes more than ``max_memory``.
+            OutOfMemoryError: There is not enough memory; this is a ``MemoryError``, too.
         """
         report = done_bytes(progress)
-        return self._engine.restore(lambda predictor: _core.decompress(data, predictor, max_output_size=max_output_size, progress=report))
+        limits = {"max_output_size": max_output_size, "max_memory": self.max_memory}
+        return self._engine.restore(lambda predictor: _core.decompress(data, predictor, **limits, progress=report))
 
     def compress_many(self, records: Iterable[ReadableBuffer], *, bare: bool = False, progress: Callable[[int], object] | None = None) -> list[bytes]:
         """Compresses many short records, each to a blob of its own, in the time that one batch takes.

@@ -90,5 +90,5 @@ class ContentReader(io.RawIOBase):
         self._start = self._position
         if block is not None:
             payload = self._walk.read_payload()
-            content = self._codec._engine.restore(partial(block.decompress, payload))
+            content = self._codec._engine.restore(partial(block.decompress, payload, max_memory=self._codec.max_memory))
             self._content, self._start = content, self._walk.block_start

@@ -83,18 +83,24 @@ class Engine:
             written_by = str(error).partition(", but the model given")[0]
             raise ModelMismatchError(f"{written_by}, and none of the models inside the package wrote it: name the one that did (model=, --model)") from None
 
-    @property
-    def blocks_at_once(self) -> int:
-        """How many blocks ``restore_blocks`` restores at the same time."""
-        return self.run(blocks_at_once)
+    def blocks_at_once(self, max_memory: int | None) -> int:
+        """How many blocks ``restore_blocks`` restores at the same time, if they may take ``max_memory`` bytes."""
+        return self.run(lambda predictor: blocks_at_once(predictor, max_memory=max_memory))
 
-    def restore_blocks(self, blocks: list[tuple[Block, bytes]], *, progress: Callable[[Report], object] | None = None) -> list[bytes | CorruptedDataError]:
+    def restore_blocks(
+        self, blocks: list[tuple[Block, bytes]], max_memory: int | None, *, progress: Callable[[Report], object] | None = None
+    ) -> list[bytes | CorruptedDataError]:
         """The contents of blocks of one frame, given with their payloads; in the place of one that is damaged is the error.
+
+        Args:
+            blocks: Blocks with their payloads.
+            max_memory: Bytes that the blocks under way may take; ``None`` if it was not said.
+            progress: Called now and then.
 
         Raises:
             ModelMismatchError: Another model compressed them.
         """
-        return self.restore(lambda predictor: decompress_blocks(blocks, predictor, progress=progress))
+        return self.restore(lambda predictor: decompress_blocks(blocks, predictor, max_memory=max_memory, progress=progress))
 
     def after_fork(self) -> None:
         """Forgets all predictors, and never destroys them: that would wait for threads that are no more."""

@@ -133,7 +133,7 @@ class LmacDecompressor:
         progress: Callable[[int], object] | None = None,
     ) -> None:
         self._codec = default_codec() if codec is None else codec
-        self._decompressor = _core.Decompressor(max_output_size=max_output_size)
+        self._decompressor = _core.Decompressor(max_output_size=max_output_size, max_memory=self._codec.max_memory)
         self._turn = Turn()
         self._remember()
         self._progress = done_bytes(progress)

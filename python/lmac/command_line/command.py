@@ -61,6 +61,7 @@ class Command:
             tokenizer=options.tokenizer,
             context_length=options.context_length,
             ignore_fingerprint=options.ignore_fingerprint,
+            max_memory=options.max_memory,
         )
 
     def run_all(self, names: list[str]) -> int:

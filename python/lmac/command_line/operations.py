@@ -42,7 +42,7 @@ def compress(source: Source, sink: Sink, codec: Codec, progress: Progress) -> tu
         written_content_len = compressor.compressed_len  # kept, since it cannot be asked while it works
 
     piece_len = engine.run(compressor.piece_len)
-    several_at_once = engine.blocks_at_once > 1
+    several_at_once = engine.blocks_at_once(codec.max_memory) > 1
     if not several_at_once:
         piece_len = min(READ_LEN, piece_len)
     while piece := source.file.read(piece_len):
@@ -99,7 +99,7 @@ class Restorer:
         while following:
             group, following = following, None
             # Blocks that may not be there yet are not waited for.
-            while self._walk.seekable and len(group.blocks) < self._codec()._engine.blocks_at_once and (following := self._next_run()):
+            while self._walk.seekable and len(group.blocks) < self._blocks_at_once() and (following := self._next_run()):
                 if following.frame_start != group.frame_start:
                     break
                 group = group._replace(blocks=group.blocks + following.blocks, end=following.end)
@@ -114,6 +114,10 @@ class Restorer:
         for loss in sorted(self._losses, key=attrgetter("start")):
             assert self.on_loss is not None
             self.on_loss(str(loss))
+
+    def _blocks_at_once(self) -> int:
+        codec = self._codec()
+        return codec._engine.blocks_at_once(codec.max_memory)
 
     def _next_run(self) -> Run | None:
         """The next blocks with their payloads; ``None`` at the end, or before what cannot be read."""
@@ -131,7 +135,8 @@ class Restorer:
             self._progress.show(group.start + done_bytes, end, group.end)
 
         show(0)
-        contents = self._codec()._engine.restore_blocks(group.blocks, progress=lambda report: show(report.done))
+        codec = self._codec()
+        contents = codec._engine.restore_blocks(group.blocks, codec.max_memory, progress=lambda report: show(report.done))
         start, intact = group.start, []
         for (block, _), content in zip(group.blocks, contents, strict=True):
             if isinstance(content, bytes):

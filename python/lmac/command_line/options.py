@@ -111,7 +111,15 @@ def _add_compression_options(group: argparse._ArgumentGroup) -> None:
     )
     add("-T", "--threads", type=_Number(0, MAX_THREADS), default=0, metavar="N", help="use N threads; 0, the default, is one per core")
     add("--single-thread", dest="threads", action="store_const", const=1, help="the same as -T 1")
-    add("-M", "--memory", "--memlimit", dest="max_memory", type=_Number(1, MAX_MEMORY, " of bytes"), metavar="N", help=argparse.SUPPRESS)
+    add(
+        "-M",
+        "--memory",
+        "--memlimit",
+        dest="max_memory",
+        type=_Number(1, MAX_MEMORY, " of bytes"),
+        metavar="N",
+        help="let blocks under way take N bytes at most: fewer at a time, or an error if not one fits",
+    )
     add("--executor", choices=("auto", "native", "onnx"), default="auto", help="what runs the model; all give the same bytes")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where it runs")
 

@@ -54,8 +54,6 @@ def _check(options: argparse.Namespace) -> None:
         raise UsageError("--rm removes a file only when another one replaces it; leave out -c")
     if options.compress and options.recover:
         raise UsageError("--recover restores; leave out -z")
-    if options.max_memory is not None:
-        raise UsageError("-M is not there yet; memory is bounded by the threads, -T, and the blocks that they work on, --block-len")
 
 
 class _CommandLine:

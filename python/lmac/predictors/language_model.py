@@ -118,14 +118,19 @@ class LanguageModel:
         """The numbers of the tokens that spell ``content``."""
         return self._tokenizer.tokenize(content)
 
+    def context_bytes(self, lanes: int, steps: int) -> int:
+        """The memory for keys, values and logits of so many lanes after so many steps."""
+        copies = 1 if self.graph.slots else 2  # a growing cache is there with and without the new token
+        tokens = self.graph.slots or min(steps, self._context_length)
+        return lanes * (tokens * self.graph.bytes_per_token() * copies + self._context_length * 8 + self.alphabet_size * 8)
+
     def start(self, lanes: int) -> None:
         """Begins ``lanes`` empty contexts and forgets all earlier ones.
 
         Raises:
             PredictorError: Their keys and values would not fit the memory.
         """
-        copies = 1 if self.graph.slots else 2  # a growing cache is there with and without the new token
-        needed = lanes * (self._context_length * self.graph.bytes_per_token() * copies + self.alphabet_size * 8)
+        needed = self.context_bytes(lanes, self._context_length)
         if self.graph.device == "cpu" and needed > _memory_bytes():
             raise PredictorError(f"{lanes} lanes would need {needed >> 30} GiB for keys, values and logits; use longer lanes (lane_len, --lane-len)")
         self.graph.start(lanes)
@@ -171,6 +176,7 @@ class TokenPredictor:
         self.alphabet_size = predictor.alphabet_size
         self.model_id = hashlib.sha256(b"tokens " + predictor.model_id + (tokenizer.content_id if tokenizer else b"")).digest()
         self.start = predictor.start
+        self.context_bytes = getattr(predictor, "context_bytes", None)
 
     def tokenize(self, content: bytes) -> list[int]:
         """The numbers of the tokens that spell ``content``."""

@@ -3,8 +3,8 @@
 It gives the same integers as the native executor and so the same compressed bytes. It is there for GPUs,
 and as an independent check of the native one.
 
-Keys and values of the last positions lie in *rings* on the device: position p in slot ``p mod slots``, written
-by the graph itself into the same buffers that it reads. The graph's inputs are specified in
+Keys and values of the last positions lie in *rings* on the device, which grow with the context up to their full length: position p in
+slot ``p mod slots``, written by the graph itself into the same buffers that it reads. The graph's inputs are specified in
 docs/exact-transformer.md, section 9.
 """
 
@@ -66,11 +66,36 @@ class OnnxExecutor:
         self._hasher = ContextHasher(self._model, lanes)
         self._binding = self._session.io_binding()
         self._binding.bind_output("logits")
+        self._rings: dict[str, Any] = {}
+        self._slots = dict.fromkeys(self._windows, 0)  # of the rings of each window
+
+    def context_bytes(self, lanes: int, steps: int) -> int:
+        """The memory for keys and values of so many lanes after so many steps."""
+        positions = sum(min(steps, slots(window)) for window in self._windows)
+        return lanes * positions * int(self._architecture["head_dim"]) * 2 * np.dtype(np.float32).itemsize
+
+    def _make_room(self, length: int) -> None:
+        """Lets rings grow with the context: they have no more slots than positions, or than they need in the end."""
+        before = self._slots.copy()
+        for window, held in before.items():
+            most = slots(window)
+            self._slots[window] = max(held, min(most, max(length, 2 * held)) if held < length else 0)
         for layer, window in enumerate(self._windows):
-            for name in (f"keys.{layer}", f"values.{layer}"):
-                ring = self._empty_ring(slots(window))
-                self._binding.bind_ortvalue_input(name, ring)
-                self._binding.bind_ortvalue_output(f"new_{name}", ring)
+            if self._slots[window] > before[window]:
+                self._grow(f"keys.{layer}", self._slots[window])
+                self._grow(f"values.{layer}", self._slots[window])
+
+    def _grow(self, name: str, slots: int) -> None:
+        from onnxruntime import OrtValue
+
+        device = "cuda" if self._session.get_providers()[0].startswith("CUDA") else "cpu"
+        grown = np.zeros((self._lanes, slots, self._architecture["head_dim"]), np.float32)
+        if name in self._rings:
+            held = self._rings[name].numpy()
+            grown[:, : held.shape[1]] = held
+        self._rings[name] = ring = OrtValue.ortvalue_from_numpy(grown, device)
+        self._binding.bind_ortvalue_input(name, ring)
+        self._binding.bind_ortvalue_output(f"new_{name}", ring)
 
     def advance(self, symbols: NDArray[Any]) -> NDArray[np.int16]:
         """Appends ``(lanes, steps)`` symbols; returns logits ``(lanes, steps, alphabet_size)`` in 1/16 bit."""
@@ -80,11 +105,12 @@ class OnnxExecutor:
 
     def _advance(self, symbols: NDArray[np.int64]) -> NDArray[np.int16]:
         lanes, steps = symbols.shape
+        self._make_room(self._position + steps)
         positions = np.arange(self._position, self._position + steps)  # (steps)
         inputs = {"symbols": symbols}
         for window, ending in self._endings.items():
-            inputs[f"scatter{ending}"] = scatter_indices(positions, lanes, slots(window))
-            inputs[f"distance{ending}"] = distances(positions, window, slots(window))
+            inputs[f"scatter{ending}"] = scatter_indices(positions, lanes, self._slots[window])
+            inputs[f"distance{ending}"] = distances(positions, window, self._slots[window])
         if self._architecture["contexts"]:
             inputs["context_rows"] = self._hasher.push(symbols)
         self._position += steps
@@ -99,13 +125,6 @@ class OnnxExecutor:
         logits: NDArray[np.float32] = self._binding.get_outputs()[0].numpy()
         return logits.astype(np.int16)
 
-    def _empty_ring(self, slots: int) -> Any:
-        from onnxruntime import OrtValue
-
-        device = "cuda" if self._session.get_providers()[0].startswith("CUDA") else "cpu"
-        shape = (self._lanes, slots, self._architecture["head_dim"])
-        return OrtValue.ortvalue_from_numpy(np.zeros(shape, np.float32), device)
-
     def _self_test(self) -> None:
         symbols, expected = self._model.known_answer
         self.start(1)
@@ -115,7 +134,7 @@ class OnnxExecutor:
 
 
 def slots(window: int) -> int:
-    """Of the ring of a layer."""
+    """Of the ring of a layer, once the context is long enough."""
     return window + MAX_STEPS - 1
 
 

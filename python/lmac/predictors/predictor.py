@@ -28,6 +28,8 @@ class Predictor(Protocol):
     * ``fingerprint``, a line of text that says what its numbers depend on: it is not exact, may return float32 logits in
       nats, and is asked for one step a call. Frames carry the line, in at most 48 bytes (docs/format.md, "Fingerprints"), and
       a decoder whose line differs refuses them, unless ``ignores_fingerprint`` is true.
+    * ``context_bytes(lanes, steps)``, how much memory the contexts of so many lanes take after so many steps: blocks under way
+      are fewer where that is much, and ``max_memory`` refuses a block beforehand.
     * ``block_len`` and ``lane_len``, which ``Codec`` uses where it is not given any.
 
     Example:

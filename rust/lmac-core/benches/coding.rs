@@ -184,7 +184,7 @@ fn text(len: usize) -> Vec<u8> {
 
 fn mix(content: &[u8], table: Option<&FrequencyTable>) -> Vec<u8> {
     let lanes = Lanes::of(content.len(), content.len());
-    let mut mixture = Mixture::new(lanes, table.is_some());
+    let mut mixture = Mixture::new(lanes, table.is_some()).unwrap();
     let mut encoder = RangeEncoder::new();
     for &symbol in content {
         mixture.encode(0, symbol, table, &mut encoder);
@@ -194,7 +194,7 @@ fn mix(content: &[u8], table: Option<&FrequencyTable>) -> Vec<u8> {
 
 fn unmix(payload: &[u8], content_len: usize, table: Option<&FrequencyTable>) -> Vec<u8> {
     let lanes = Lanes::of(content_len, content_len);
-    let mut mixture = Mixture::new(lanes, table.is_some());
+    let mut mixture = Mixture::new(lanes, table.is_some()).unwrap();
     let mut decoder = RangeDecoder::new(payload);
     let mut next = || mixture.decode(0, table, &mut decoder);
     (0..content_len).map(|_| next().unwrap()).collect()

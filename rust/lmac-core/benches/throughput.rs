@@ -12,7 +12,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use lmac_core::models::executor::{Executor, InstructionSet};
+use lmac_core::cpu::InstructionSet;
+use lmac_core::models::executor::Executor;
 use lmac_core::models::model::Model;
 use lmac_core::predictor::Predictor;
 

@@ -34,7 +34,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("| | {} |", names.collect::<Vec<_>>().join(" | "));
     println!("|---|{}", "---|".repeat(files.len()));
     let code = |document: &Document, has_network: bool, left_out: Option<&str>| {
-        let mut mixture = Mixture::new(document.lanes(), has_network);
+        let mut mixture =
+            Mixture::new(document.lanes(), has_network).expect("memory for a mixture");
         if let Some(expert) = left_out {
             mixture.leave_out(expert);
         }

@@ -48,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn encoded(content: &[u8]) -> Vec<u8> {
-    let mut mixture = Mixture::new(Lanes::single(content.len()), false);
+    let mut mixture = Mixture::new(Lanes::single(content.len()), false).unwrap();
     let mut encoder = RangeEncoder::new();
     for &symbol in content {
         mixture.encode(0, symbol, None, &mut encoder);
@@ -57,7 +57,7 @@ fn encoded(content: &[u8]) -> Vec<u8> {
 }
 
 fn decoded(coded: &[u8], len: usize) -> Result<Vec<u8>, PayloadError> {
-    let mut mixture = Mixture::new(Lanes::single(len), false);
+    let mut mixture = Mixture::new(Lanes::single(len), false).unwrap();
     let mut decoder = RangeDecoder::new(coded);
     (0..len)
         .map(|_| mixture.decode(0, None, &mut decoder))

@@ -59,7 +59,8 @@ fn learn(documents: &[Document], has_network: bool) -> Initial {
     for pass in 0..PASSES {
         let mut payload_bytes = 0;
         for document in documents {
-            let mut mixture = Mixture::beginning_with(&initial, document.lanes(), has_network);
+            let mut mixture = Mixture::beginning_with(&initial, document.lanes(), has_network)
+                .expect("memory for a mixture");
             payload_bytes += document.code(&mut mixture, has_network);
             initial = mixture.learned();
             if pass + 1 == PASSES {

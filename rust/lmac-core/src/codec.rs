@@ -14,6 +14,8 @@ use crate::format::frame::{Coding, Cursor, FrameHeader, MAX_BLOCK_LEN, Mode, Pay
 use crate::format::frame_reader::{Block, FrameInfo, FrameReader, PAYLOAD};
 use crate::format::frame_writer::FrameWriter;
 use crate::format::place::Place;
+use crate::limits::{self, Limits};
+use crate::memory::{copied, extend};
 use crate::pool::Pool;
 use crate::predictor::Predictor;
 use crate::progress::{Progress, Report};
@@ -38,6 +40,8 @@ pub struct Settings {
     /// Whether blocks that a model in floating point has coded are decoded again before they count as
     /// compressed. Those of an exact model need no such proof.
     pub verify: bool,
+    /// The most memory that blocks which are coded at the same time may take, in bytes; they are fewer if need be.
+    pub max_memory: Option<u64>,
 }
 
 impl Default for Settings {
@@ -47,6 +51,7 @@ impl Default for Settings {
             block_len: None,
             lane_len: None,
             verify: true,
+            max_memory: None,
         }
     }
 }
@@ -76,6 +81,15 @@ impl Settings {
             Mode::Static => STATIC_BLOCK_LEN,
             Mode::Adaptive => ADAPTIVE_BLOCK_LEN,
         })
+    }
+
+    /// How many full blocks a predictor codes at the same time; 1 also if not even one fits the memory, which is an error then.
+    #[must_use]
+    pub fn blocks_at_once(&self, predictor: &dyn Predictor) -> usize {
+        let header = self.frame_header(predictor, None, false);
+        let needed = limits::block_bytes(header.lanes(self.block_len()), self.mode, predictor);
+        let most = limits::most_at_once(predictor);
+        limits::at_once(most, needed, self.max_memory).unwrap_or(1)
     }
 
     /// The header of a frame with these settings.
@@ -117,11 +131,10 @@ pub fn compress(
     let mut output = Vec::new();
     let mut frame = FrameWriter::start(header, &mut output);
     let blocks: Vec<&[u8]> = data.chunks(block_len).collect();
-    let verify = settings.verify;
     compress_blocks(
         &blocks,
         &mut frame,
-        verify,
+        settings,
         predictor,
         &mut output,
         progress,
@@ -138,18 +151,19 @@ pub fn compress(
 ///
 /// `WrongMagicNumber`, `UnsupportedVersion`, `InvalidHeader`, `Truncated`, `CorruptedBlock`,
 /// `ContentSizeMismatch` or `WrongEnd` for what is not intact, `ModelMismatch` before anything is decoded with
-/// another model, `OutputLimit` before anything beyond `max_output` bytes is decoded,
-/// `Predictor`, or `Interrupted` if `progress` asks to stop.
+/// another model, `OutputLimit` before anything beyond the longest content is decoded, `MemoryLimit` before a
+/// block that takes more is decoded, `OutOfMemory`, `Predictor`, or `Interrupted` if `progress` asks to stop.
 pub fn decompress(
     data: &[u8],
     predictor: &mut dyn Predictor,
-    max_output: Option<u64>,
+    limits: impl Into<Limits>,
     progress: &mut Progress<'_>,
 ) -> Result<Vec<u8>> {
+    let limits = limits.into();
     let mut reader = Reader {
         cursor: Cursor::new(data),
         frame: None,
-        room: Room::new(max_output),
+        room: Room::new(limits.max_output),
     };
     let mut content = Vec::new();
     loop {
@@ -157,10 +171,8 @@ pub fn decompress(
         let is_end = reader.read_blocks(predictor, &mut blocks);
         let done = content.len() as u64;
         let mut after = |report: Report| progress(report.after(done));
-        decompress_blocks(&blocks, predictor, &mut after, |of_block| {
-            content.extend(of_block?);
-            Ok(())
-        })?;
+        let append = |of_block: Result<Vec<u8>>| extend(&mut content, &of_block?);
+        decompress_blocks(&blocks, predictor, limits.max_memory, &mut after, append)?;
         // An error of the reader is behind those of all blocks before.
         if is_end? {
             return Ok(content);
@@ -208,13 +220,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The most blocks that are coded at the same time. Each takes the memory of a mixture, and its content.
-const MAX_BLOCKS_AT_ONCE: usize = 16;
-
-/// How many blocks a predictor can code at the same time.
+/// How many blocks in lmac's own lengths a predictor codes at the same time, in the memory allowed.
 #[must_use]
-pub fn blocks_at_once(predictor: &dyn Predictor) -> usize {
-    predictor.threads().min(MAX_BLOCKS_AT_ONCE)
+pub fn blocks_at_once(predictor: &dyn Predictor, max_memory: Option<u64>) -> usize {
+    let settings = Settings {
+        max_memory,
+        ..Settings::default()
+    };
+    settings.blocks_at_once(predictor)
 }
 
 /// Appends blocks of some contents, which must not be empty, to `output`, as many at the same time as there are threads for.
@@ -225,20 +238,24 @@ pub fn blocks_at_once(predictor: &dyn Predictor) -> usize {
 pub(crate) fn compress_blocks(
     contents: &[&[u8]],
     frame: &mut FrameWriter,
-    verify: bool,
+    settings: &Settings,
     predictor: &mut dyn Predictor,
     output: &mut Vec<u8>,
     progress: &mut Progress<'_>,
 ) -> Result<()> {
-    let most = blocks_at_once(predictor);
-    let mut pool = Pool::new(predictor, contents.len().min(most))?;
     let header = frame.header().clone();
+    let longest = contents.iter().map(|content| content.len()).max();
+    let needed = longest.map_or(0, |len| {
+        limits::block_bytes(header.lanes(len.max(1)), header.mode, predictor)
+    });
+    let most = limits::most_at_once(predictor).min(contents.len());
+    let at_once = limits::at_once(most, needed, settings.max_memory)?;
+    let mut pool = Pool::new(predictor, at_once)?;
     let compress = |job: usize, predictor: &mut dyn Predictor, progress: &mut Progress<'_>| {
-        compress_block(contents[job], &header, verify, predictor, progress)
+        compress_block(contents[job], &header, settings.verify, predictor, progress)
     };
     pool.for_each(contents.len(), progress, compress, |job, coded| {
-        write_block(contents[job], coded.as_ref(), frame, output);
-        Ok(())
+        write_block(contents[job], coded.as_ref(), frame, output)
     })
 }
 
@@ -247,15 +264,20 @@ pub(crate) fn compress_blocks(
 ///
 /// # Errors
 ///
-/// That of `finish`; `ModelMismatch`, `Predictor`, or `Interrupted` if `progress` asks to stop.
+/// That of `finish`; `ModelMismatch`, `MemoryLimit`, `OutOfMemory`, `Predictor`, or `Interrupted` if `progress` asks to stop.
 pub fn decompress_blocks(
     blocks: &[(Block, &[u8])],
     predictor: &mut dyn Predictor,
+    max_memory: Option<u64>,
     progress: &mut Progress<'_>,
     mut finish: impl FnMut(Result<Vec<u8>>) -> Result<()>,
 ) -> Result<()> {
-    let most = blocks_at_once(predictor);
-    let mut pool = Pool::new(predictor, blocks.len().min(most))?;
+    let needed = blocks
+        .iter()
+        .map(|(block, _)| limits::restoring_bytes(block, predictor));
+    let needed = needed.max().unwrap_or(0);
+    let most = limits::most_at_once(predictor).min(blocks.len());
+    let mut pool = Pool::new(predictor, limits::at_once(most, needed, max_memory)?)?;
     let decompress = |job: usize, predictor: &mut dyn Predictor, progress: &mut Progress<'_>| {
         let (block, payload) = &blocks[job];
         match decompress_block(block, payload, predictor, progress) {
@@ -336,9 +358,9 @@ pub(crate) fn write_block(
     coded: Option<&Coded<Vec<u8>>>,
     frame: &mut FrameWriter,
     output: &mut Vec<u8>,
-) {
+) -> Result<()> {
     let coded = coded.map(|coded| (coded.coding, coded.bytes.as_slice()));
-    frame.write_block(content, coded, output);
+    frame.write_block(content, coded, output)
 }
 
 /// Restores the content of a block and checks it.
@@ -357,7 +379,7 @@ pub fn decompress_block(
     let payload = payload.get(..block.payload_len());
     let payload = payload.ok_or(Error::Truncated(PAYLOAD))?;
     let content = match block.header().payload {
-        Payload::Stored => payload.to_vec(),
+        Payload::Stored => copied(payload)?,
         Payload::Coded { coding, .. } => {
             let coded = Coded {
                 bytes: payload,

@@ -68,6 +68,24 @@ pub enum Error {
         /// The caller's limit, in bytes.
         limit: u64,
     },
+    /// The system has no more memory.
+    #[error(
+        "not enough memory: {bytes} bytes more cannot be had; use fewer threads, shorter blocks or longer lanes"
+    )]
+    OutOfMemory {
+        /// What was asked for, in bytes.
+        bytes: u64,
+    },
+    /// A block takes more memory than the caller allows.
+    #[error(
+        "a block needs {needed} bytes of memory, and the limit is {limit}; raise the limit (max_memory, -M), or compress in shorter blocks"
+    )]
+    MemoryLimit {
+        /// What it takes, in bytes.
+        needed: u64,
+        /// The caller's limit, in bytes.
+        limit: u64,
+    },
     /// The content is not as long as the caller announced.
     #[error(
         "the content has {actual} bytes or more, but {pledged} were announced; announce its true size, or none"
@@ -145,7 +163,11 @@ impl Error {
     /// The same error, found in one of many records; an error of no record stays what it is.
     pub(crate) fn in_record(self, index: usize) -> Self {
         match self {
-            Self::Predictor(_) | Self::Interrupted | Self::OutputLimit { .. } => self,
+            Self::Predictor(_)
+            | Self::Interrupted
+            | Self::OutputLimit { .. }
+            | Self::OutOfMemory { .. }
+            | Self::MemoryLimit { .. } => self,
             _ => Self::InRecord {
                 index,
                 error: Box::new(self),

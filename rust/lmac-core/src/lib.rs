@@ -48,8 +48,10 @@
 
 pub mod codec;
 pub mod coding;
+pub mod cpu;
 pub mod error;
 pub mod format;
+pub mod limits;
 pub mod logits;
 mod memory;
 pub mod models;

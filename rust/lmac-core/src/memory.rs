@@ -1,4 +1,52 @@
-//! Hints about memory: what will be needed soon, and what will be used at random. None of them changes a result.
+//! Memory that comes or is refused with an error, and hints about it: what will be needed soon, what will be used at random.
+//!
+//! Whatever a header or a content decides the length of is made here, since the standard library's own ways end the process
+//! when memory is short.
+
+use std::alloc::{Layout, alloc_zeroed};
+
+use crate::error::{Error, Result};
+
+/// Copies of an element.
+pub(crate) fn filled<T: Clone>(element: T, len: usize) -> Result<Vec<T>> {
+    let mut elements = Vec::new();
+    reserve(&mut elements, len)?;
+    elements.resize(len, element);
+    Ok(elements)
+}
+
+/// A copy of some elements.
+pub(crate) fn copied<T: Copy>(elements: &[T]) -> Result<Vec<T>> {
+    let mut copy = Vec::new();
+    reserve(&mut copy, elements.len())?;
+    copy.extend_from_slice(elements);
+    Ok(copy)
+}
+
+/// Appends elements.
+pub(crate) fn extend<T: Copy>(elements: &mut Vec<T>, more: &[T]) -> Result<()> {
+    let reserved = elements.try_reserve(more.len());
+    reserved.map_err(|_| out_of_memory::<T>(more.len()))?;
+    elements.extend_from_slice(more);
+    Ok(())
+}
+
+/// Makes room for exactly `more` elements.
+pub(crate) fn reserve<T>(elements: &mut Vec<T>, more: usize) -> Result<()> {
+    let reserved = elements.try_reserve_exact(more);
+    reserved.map_err(|_| out_of_memory::<T>(more))
+}
+
+/// Checks that so much memory can be had, before it is asked for in many small parts.
+pub(crate) fn check_room(bytes: usize) -> Result<()> {
+    reserve(&mut Vec::<u8>::new(), bytes)
+}
+
+fn out_of_memory<T>(len: usize) -> Error {
+    Error::OutOfMemory {
+        bytes: (len as u64).saturating_mul(size_of::<T>() as u64),
+    }
+}
 
 /// Asks the processor for an element that will be needed soon; does nothing where it cannot.
 #[inline]
@@ -24,10 +72,25 @@ pub(crate) fn prefetch<T>(elements: &[T], index: usize) {
 }
 
 /// Zeros, in memory that the system has not touched yet, with large pages where they are worth it.
-pub(crate) fn zeros_for_random_use(len: usize) -> Vec<u32> {
-    let mut zeros = vec![0; len];
+#[expect(clippy::cast_ptr_alignment, reason = "the layout has the alignment")]
+#[expect(
+    clippy::same_length_and_capacity,
+    reason = "the layout is of exactly that many"
+)]
+pub(crate) fn zeros_for_random_use(len: usize) -> Result<Vec<u32>> {
+    let layout = Layout::array::<u32>(len).map_err(|_| out_of_memory::<u32>(len))?;
+    if layout.size() == 0 {
+        return Ok(Vec::new());
+    }
+    // SAFETY: the layout is not empty.
+    let zeros = unsafe { alloc_zeroed(layout) }.cast::<u32>();
+    if zeros.is_null() {
+        return Err(out_of_memory::<u32>(len));
+    }
+    // SAFETY: the allocator has made them with the layout of so many, and zeros are numbers.
+    let mut zeros = unsafe { Vec::from_raw_parts(zeros, len, len) };
     use_large_pages(&mut zeros);
-    zeros
+    Ok(zeros)
 }
 
 /// Asks the system for large pages for elements that are used at random, so that fewer of their addresses have to be
@@ -54,6 +117,21 @@ fn use_large_pages<T>(elements: &mut [T]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_no_machine_has_is_an_error() {
+        let too_long = usize::MAX >> 4;
+        assert!(matches!(
+            zeros_for_random_use(too_long),
+            Err(Error::OutOfMemory { .. })
+        ));
+        assert!(matches!(
+            filled(0_u8, too_long),
+            Err(Error::OutOfMemory { .. })
+        ));
+        assert!(zeros_for_random_use(0).unwrap().is_empty());
+        assert_eq!(zeros_for_random_use(3).unwrap(), [0; 3]);
+    }
 
     #[test]
     fn hints_change_nothing() {

@@ -62,13 +62,13 @@ impl<'a> Pool<'a> {
         jobs: usize,
         progress: &mut Progress<'_>,
         work: impl Fn(usize, &mut dyn Predictor, &mut Progress<'_>) -> Result<T> + Sync,
-        finish: impl FnMut(usize, T) -> Result<()>,
+        mut finish: impl FnMut(usize, T) -> Result<()>,
     ) -> Result<()> {
-        if jobs < 2 || self.workers.is_empty() {
-            self.do_in_turn(jobs, progress, work, finish)
-        } else {
-            self.do_at_once(jobs, progress, work, finish)
+        let has_several = jobs > 1 && !self.workers.is_empty();
+        if has_several && self.do_at_once(jobs, progress, &work, &mut finish)? {
+            return Ok(());
         }
+        self.do_in_turn(jobs, progress, work, finish)
     }
 
     fn do_in_turn<T>(
@@ -91,16 +91,18 @@ impl<'a> Pool<'a> {
         })
     }
 
+    /// Returns whether anything was done: not if the system has no thread at all.
     fn do_at_once<T: Send>(
         &mut self,
         jobs: usize,
         progress: &mut Progress<'_>,
         work: impl Fn(usize, &mut dyn Predictor, &mut Progress<'_>) -> Result<T> + Sync,
         mut finish: impl FnMut(usize, T) -> Result<()>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let mut total = Total::new(jobs);
         let (next, end, work) = (&AtomicUsize::new(0), &AtomicUsize::new(jobs), &work);
         let (sender, all_news) = mpsc::channel();
+        let mut started = 0;
         scope(|scope| {
             for worker in &mut self.workers {
                 let sender = sender.clone();
@@ -117,13 +119,16 @@ impl<'a> Pool<'a> {
                         tell(News::Outcome(outcome));
                     }
                 };
-                let started = Builder::new().spawn_scoped(scope, do_jobs);
-                started.map_err(|error| {
-                    end.store(0, Ordering::Relaxed);
-                    Error::Predictor(format!("cannot start a thread: {error}"))
-                })?;
+                // Those that the system has no thread for leave their jobs to the others.
+                if Builder::new().spawn_scoped(scope, do_jobs).is_err() {
+                    break;
+                }
+                started += 1;
             }
             drop(sender);
+            if started == 0 {
+                return Ok(false);
+            }
             let mut results = InOrder::new(&mut finish);
             let mut failed: Option<(usize, Error)> = None;
             for (job, news) in all_news {
@@ -145,7 +150,7 @@ impl<'a> Pool<'a> {
                     failed = Some((job, error));
                 }
             }
-            failed.map_or(Ok(()), |(_, error)| Err(error))
+            failed.map_or(Ok(true), |(_, error)| Err(error))
         })
     }
 }

@@ -62,6 +62,11 @@ pub trait Predictor: Send {
     /// The content id of the model behind the predictions.
     fn model_id(&self) -> ModelId;
 
+    /// How much memory the contexts of so many lanes take after so many steps, in bytes, as far as it knows.
+    fn context_bytes(&self, _lanes: usize, _steps: usize) -> usize {
+        0
+    }
+
     /// Begins `lanes` empty contexts, forgetting all earlier ones.
     fn start(&mut self, lanes: usize) -> Result<()>;
 

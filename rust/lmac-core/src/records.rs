@@ -10,13 +10,15 @@
 
 use crate::codec::{self, Room, Settings};
 use crate::coding::batch::{self, Block};
-use crate::coding::block::{self, Coded, SHORT, check_alphabet};
+use crate::coding::block::{self, Coded, SHORT, check_ready};
 use crate::error::{Error, Result};
 use crate::format::frame::{Cursor, FrameHeader, MAX_BLOCK_LEN, MODEL_ID_LEN, Mode, write_varint};
 use crate::format::frame_reader::FrameReader;
 use crate::format::frame_writer::FrameWriter;
 use crate::format::lanes::Lanes;
 use crate::format::place::Place;
+use crate::limits::{self, Limits};
+use crate::memory::{copied, extend};
 use crate::pool::Pool;
 use crate::predictor::Predictor;
 use crate::progress::{Progress, Report};
@@ -59,7 +61,7 @@ pub fn compress_many(
     progress: &mut Progress<'_>,
 ) -> Result<Vec<Vec<u8>>> {
     settings.check()?;
-    check_alphabet(predictor)?;
+    check_ready(predictor)?;
     if form == Form::Bare && records.iter().any(|record| record.len() > MAX_BLOCK_LEN) {
         return Err(Error::InvalidSetting(
             "a record in the bare form has at most 2^24 bytes; use frames",
@@ -68,13 +70,22 @@ pub fn compress_many(
     let header = settings.frame_header(predictor, None, true);
     let mut blobs = vec![Vec::new(); records.len()];
     let can_batch = can_batch(predictor);
-    let (together, alone): (Vec<usize>, Vec<usize>) = (0..records.len()).partition(|&index| {
-        let len = records[index].len();
-        let is_batched = || can_batch && is_one_lane(len, &header, settings);
-        len > 0 && (form == Form::Bare || is_batched())
-    });
+    let (mut together, mut alone) = (Vec::new(), Vec::new());
+    for (index, &record) in records.iter().enumerate() {
+        let is_batched = match form {
+            Form::Frame => can_batch && is_one_lane(record.len(), &header, settings),
+            Form::Bare => true,
+        };
+        if is_batched && !record.is_empty() && !block::is_incompressible(record)? {
+            together.push(index);
+        } else {
+            alone.push(index);
+        }
+    }
     let most = if can_batch { ENCODER_BATCH } else { 1 };
-    let mut pool = Pool::new(predictor, together.len())?;
+    let lens = together.iter().map(|&index: &usize| records[index].len());
+    let at_once = jobs_at_once(lens, settings.mode, predictor, settings.max_memory)?;
+    let mut pool = Pool::new(predictor, at_once.min(together.len()))?;
     let batches = batches(together, most, pool.len(), |index| records[index].len());
     let contents_of = |job: usize| -> Vec<&[u8]> {
         let batch: &[usize] = &batches[job];
@@ -91,7 +102,7 @@ pub fn compress_many(
     };
     pool.for_each(batches.len(), progress, encode, |job, payloads| {
         for (&index, payload) in batches[job].iter().zip(payloads) {
-            write_blob(records[index], payload, form, &header, &mut blobs[index]);
+            write_blob(records[index], payload, form, &header, &mut blobs[index])?;
         }
         Ok(())
     })?;
@@ -100,10 +111,15 @@ pub fn compress_many(
         .flatten()
         .map(|&index| records[index].len() as u64)
         .sum();
-    for index in alone.into_iter().filter(|_| form == Form::Frame) {
-        let mut add = |report: Report| progress(report.after(done));
-        blobs[index] = codec::compress(records[index], predictor, settings, &mut add)?;
-        done += records[index].len() as u64;
+    for index in alone {
+        let record = records[index];
+        if form == Form::Frame {
+            let mut add = |report: Report| progress(report.after(done));
+            blobs[index] = codec::compress(record, predictor, settings, &mut add)?;
+        } else if !record.is_empty() {
+            write_blob(record, None, form, &header, &mut blobs[index])?;
+        }
+        done += record.len() as u64;
     }
     Ok(blobs)
 }
@@ -115,18 +131,43 @@ fn write_blob(
     form: Form,
     header: &FrameHeader,
     blob: &mut Vec<u8>,
-) {
+) -> Result<()> {
     match form {
         Form::Frame => {
             let mut frame = FrameWriter::start(header.clone(), blob);
             let coded = payload.map(Coded::with_network);
-            codec::write_block(record, coded.as_ref(), &mut frame, blob);
+            codec::write_block(record, coded.as_ref(), &mut frame, blob)?;
             frame.end(blob);
+            Ok(())
         }
         Form::Bare => {
             write_varint(record.len() as u64, blob);
-            blob.extend_from_slice(payload.as_deref().unwrap_or(record));
+            extend(blob, payload.as_deref().unwrap_or(record))
         }
+    }
+}
+
+/// How many batches can be under way. Records of a batch are short, or one is alone: each counts as much as the longest of all.
+fn jobs_at_once(
+    lens: impl Iterator<Item = usize>,
+    mode: Mode,
+    predictor: &dyn Predictor,
+    max_memory: Option<u64>,
+) -> Result<usize> {
+    let Some(longest) = lens.max().filter(|&len| len > 0) else {
+        return Ok(1);
+    };
+    let needed = limits::block_bytes(Lanes::single(longest), mode, predictor);
+    limits::at_once(predictor.threads(), needed, max_memory)
+}
+
+/// Adaptive if any block is.
+fn coded_mode(coded: &[(usize, Block<'_>)]) -> Mode {
+    let is_adaptive = coded.iter().any(|(_, block)| block.mode == Mode::Adaptive);
+    if is_adaptive {
+        Mode::Adaptive
+    } else {
+        Mode::Static
     }
 }
 
@@ -179,8 +220,8 @@ fn decode_alone(
 
 /// Restores every record.
 ///
-/// `mode` is that of the bare form, a frame states its own; `max_output` is the most content that all
-/// records may have together, in bytes; `progress` is told how much is done.
+/// `mode` is that of the bare form, a frame states its own; `limits` are those of all
+/// records together; `progress` is told how much is done.
 ///
 /// # Errors
 ///
@@ -191,11 +232,13 @@ pub fn decompress_many(
     form: Form,
     predictor: &mut dyn Predictor,
     mode: Mode,
-    max_output: Option<u64>,
+    limits: impl Into<Limits>,
     progress: &mut Progress<'_>,
 ) -> Result<Vec<Vec<u8>>> {
-    check_alphabet(predictor)?;
-    let mut room = Room::new(max_output);
+    check_ready(predictor)?;
+    let limits = limits.into();
+    let max_memory = limits.max_memory;
+    let mut room = Room::new(limits.max_output);
     let mut records = vec![Vec::new(); blobs.len()];
     let (mut coded, mut whole) = (Vec::new(), Vec::new());
     for (index, blob) in blobs.iter().enumerate() {
@@ -210,20 +253,24 @@ pub fn decompress_many(
             }
             Source::Stored(content) => {
                 room.take(content.len() as u64)?;
-                records[index] = content.to_vec();
+                records[index] = copied(content)?;
             }
             Source::Whole => whole.push(index),
         }
     }
     let mut done = records.iter().map(|record| record.len() as u64).sum();
-    decode_batches(&coded, predictor, &mut records, done, progress)?;
+    decode_batches(&coded, predictor, max_memory, &mut records, done, progress)?;
     done += coded
         .iter()
         .map(|(_, block)| block.content_len as u64)
         .sum::<u64>();
     for index in whole {
         let mut add = |report: Report| progress(report.after(done));
-        let content = codec::decompress(blobs[index], predictor, room.left(), &mut add);
+        let limits = Limits {
+            max_output: room.left(),
+            max_memory,
+        };
+        let content = codec::decompress(blobs[index], predictor, limits, &mut add);
         records[index] = content.map_err(|error| error.in_record(index))?;
         room.take(records[index].len() as u64)?;
         done += records[index].len() as u64;
@@ -235,13 +282,16 @@ pub fn decompress_many(
 fn decode_batches(
     coded: &[(usize, Block<'_>)],
     predictor: &mut dyn Predictor,
+    max_memory: Option<u64>,
     records: &mut [Vec<u8>],
     done: u64,
     progress: &mut Progress<'_>,
 ) -> Result<()> {
     let can_batch = can_batch(predictor);
     let most = if can_batch { DECODER_BATCH } else { 1 };
-    let mut pool = Pool::new(predictor, coded.len())?;
+    let lens = coded.iter().map(|(_, block)| block.content_len);
+    let at_once = jobs_at_once(lens, coded_mode(coded), predictor, max_memory)?;
+    let mut pool = Pool::new(predictor, at_once.min(coded.len()))?;
     let len = |at: usize| coded[at].1.content_len;
     let batches = batches((0..coded.len()).collect(), most, pool.len(), len);
     let blocks_of = |job: usize| -> Vec<&(usize, Block<'_>)> {

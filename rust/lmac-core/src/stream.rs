@@ -11,11 +11,13 @@
 
 use std::iter;
 
-use crate::codec::{Settings, blocks_at_once, compress_blocks, decompress_block};
+use crate::codec::{Settings, compress_blocks, decompress_block};
 use crate::error::{Error, Result};
 use crate::format::frame::Cursor;
 use crate::format::frame_reader::{Block, FrameReader};
 use crate::format::frame_writer::FrameWriter;
+use crate::limits::{Limits, at_once, restoring_bytes};
+use crate::memory::extend;
 use crate::predictor::Predictor;
 use crate::progress::{Progress, Report};
 
@@ -129,7 +131,7 @@ impl Compressor {
         if blocks > 0 {
             self.write_blocks(now, single_block, predictor, &mut output, progress)?;
         }
-        self.content.extend_from_slice(later);
+        extend(&mut self.content, later)?;
         if flush == Flush::Frame {
             self.end_frame(predictor, &mut output);
         }
@@ -179,16 +181,23 @@ impl Compressor {
         output: &mut Vec<u8>,
         progress: &mut Progress<'_>,
     ) -> Result<()> {
-        let mut frame = self.take_frame(single_block, predictor, output);
-        let (block_len, verify) = (self.settings.block_len(), self.settings.verify);
+        let block_len = self.settings.block_len();
         let room = block_len - self.content.len();
         let (first, others) = data.split_at(room.min(data.len()));
-        self.content.extend_from_slice(first);
+        extend(&mut self.content, first)?;
+        let mut frame = self.take_frame(single_block, predictor, output);
         let done = frame.content_len();
         let progress: &mut Progress<'_> = &mut |report: Report| progress(report.after(done));
         let first = iter::once(self.content.as_slice());
         let blocks: Vec<&[u8]> = first.chain(others.chunks(block_len)).collect();
-        compress_blocks(&blocks, &mut frame, verify, predictor, output, progress)?;
+        compress_blocks(
+            &blocks,
+            &mut frame,
+            &self.settings,
+            predictor,
+            output,
+            progress,
+        )?;
         self.frame = Some(frame);
         self.content.clear();
         Ok(())
@@ -197,15 +206,15 @@ impl Compressor {
     /// How much content makes as many blocks as are coded at the same time.
     #[must_use]
     pub fn piece_len(&self, predictor: &dyn Predictor) -> usize {
-        self.settings.block_len() * blocks_at_once(predictor)
+        let at_once = self.settings.blocks_at_once(predictor);
+        self.settings.block_len() * at_once
     }
 }
 
 /// One frame in pieces to its content in pieces.
 #[derive(Debug, Default)]
 pub struct Decompressor {
-    /// The longest content wanted, in bytes.
-    limit: Option<u64>,
+    limits: Limits,
     /// What was given; the first `used_len` bytes of it are used up.
     input: Vec<u8>,
     used_len: usize,
@@ -220,11 +229,11 @@ pub struct Decompressor {
 }
 
 impl Decompressor {
-    /// Begins before the first byte of a frame, whose content may have `max_output` bytes.
+    /// Begins before the first byte of a frame.
     #[must_use]
-    pub fn new(max_output: Option<u64>) -> Self {
+    pub fn new(limits: impl Into<Limits>) -> Self {
         Self {
-            limit: max_output,
+            limits: limits.into(),
             ..Self::default()
         }
     }
@@ -261,11 +270,11 @@ impl Decompressor {
         predictor: &mut dyn Predictor,
         progress: &mut Progress<'_>,
     ) -> Result<Vec<u8>> {
-        self.take_input(data);
+        self.take_input(data)?;
         let mut output = Vec::new();
         loop {
             let room = max_len.map_or(usize::MAX, |max_len| max_len - output.len());
-            self.hand_out(room, &mut output);
+            self.hand_out(room, &mut output)?;
             if self.taken_len < self.content.len() {
                 return Ok(output); // no room
             }
@@ -281,19 +290,20 @@ impl Decompressor {
     }
 
     /// Forgets used input, but only when that is most of it: each byte is moved once, not once a call.
-    fn take_input(&mut self, data: &[u8]) {
+    fn take_input(&mut self, data: &[u8]) -> Result<()> {
         if self.used_len > self.input.len() / 2 {
             self.input.drain(..self.used_len);
             self.used_len = 0;
         }
-        self.input.extend_from_slice(data);
+        extend(&mut self.input, data)
     }
 
-    fn hand_out(&mut self, room: usize, output: &mut Vec<u8>) {
+    fn hand_out(&mut self, room: usize, output: &mut Vec<u8>) -> Result<()> {
         let rest = &self.content[self.taken_len..];
         let taken = &rest[..rest.len().min(room)];
-        output.extend_from_slice(taken);
+        extend(output, taken)?;
         self.taken_len += taken.len();
+        Ok(())
     }
 
     fn has_block(&self) -> bool {
@@ -338,7 +348,7 @@ impl Decompressor {
     }
 
     fn check_limit(&self, content_len: u64) -> Result<()> {
-        match self.limit {
+        match self.limits.max_output {
             Some(limit) if content_len > limit => Err(Error::OutputLimit { limit }),
             _ => Ok(()),
         }
@@ -358,7 +368,9 @@ impl Decompressor {
         };
         let payload_end = self.used_len + block.payload_len();
         let payload = &self.input[self.used_len..payload_end];
-        match decompress_block(&block, payload, predictor, progress) {
+        let needed = restoring_bytes(&block, predictor);
+        let allowed = at_once(1, needed, self.limits.max_memory);
+        match allowed.and_then(|_| decompress_block(&block, payload, predictor, progress)) {
             Ok(content) => {
                 (self.content, self.taken_len) = (content, 0);
                 self.used_len = payload_end;

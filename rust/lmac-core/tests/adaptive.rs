@@ -271,7 +271,7 @@ fn order_of(lanes: Lanes) -> impl Iterator<Item = (usize, usize)> {
 
 fn mix(content: &[u8], lane_len: usize, tables: &Tables) -> Vec<u8> {
     let lanes = Lanes::of(content.len(), lane_len);
-    let mut mixture = Mixture::new(lanes, !tables.0.is_empty());
+    let mut mixture = Mixture::new(lanes, !tables.0.is_empty()).unwrap();
     let mut encoder = RangeEncoder::new();
     for (lane, position) in order_of(lanes) {
         mixture.encode(lane, content[position], tables.at(position), &mut encoder);
@@ -286,7 +286,7 @@ fn unmix(
     tables: &Tables,
 ) -> std::result::Result<Vec<u8>, PayloadError> {
     let lanes = Lanes::of(content_len, lane_len);
-    let mut mixture = Mixture::new(lanes, !tables.0.is_empty());
+    let mut mixture = Mixture::new(lanes, !tables.0.is_empty()).unwrap();
     let mut decoder = RangeDecoder::new(payload);
     let mut content = vec![0; content_len];
     for (lane, position) in order_of(lanes) {

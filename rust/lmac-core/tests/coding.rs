@@ -3,7 +3,7 @@
 
 use lmac_core::coding::frequency::FrequencyTable;
 use lmac_core::coding::range_coder::{PayloadError, RangeDecoder, RangeEncoder, Slot, TOTAL};
-use lmac_core::models::executor::InstructionSet;
+use lmac_core::cpu::InstructionSet;
 use num_bigint::BigUint;
 use proptest::prelude::*;
 

@@ -5,10 +5,11 @@ mod support;
 
 use std::sync::Arc;
 
+use lmac_core::cpu::InstructionSet;
 use lmac_core::error::Error;
 use lmac_core::models::architecture::{Architecture, Context, ContextKind, Window};
 use lmac_core::models::context::ContextHasher;
-use lmac_core::models::executor::{Executor, InstructionSet};
+use lmac_core::models::executor::Executor;
 use lmac_core::models::model::Model;
 use lmac_core::predictor::Predictor;
 use prost::Message;

@@ -26,6 +26,7 @@ fn divided(mode: Mode, block_len: usize, lane_len: usize) -> Settings {
         block_len: Some(block_len),
         lane_len: Some(lane_len),
         verify: true,
+        max_memory: None,
     }
 }
 

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use lmac_core::codec::{Settings, compress, decompress};
+use lmac_core::cpu::InstructionSet;
 use lmac_core::format::frame::Mode;
-use lmac_core::models::executor::{Executor, InstructionSet};
+use lmac_core::models::executor::Executor;
 use lmac_core::models::model::Model;
 
 fn golden(name: &str) -> PathBuf {

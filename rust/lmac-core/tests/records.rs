@@ -53,6 +53,7 @@ fn frames_are_those_of_single_calls() {
             block_len: Some(1000),
             lane_len: Some(100),
             verify: true,
+            max_memory: None,
         };
         for settings in [settings(mode), divided] {
             let frames = pack(&records, Form::Frame, &settings);

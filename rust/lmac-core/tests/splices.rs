@@ -25,6 +25,7 @@ fn frame(data: &[u8], mode: Mode, is_size_known: bool) -> Vec<u8> {
         block_len: Some(BLOCK_LEN),
         lane_len: Some(16),
         verify: true,
+        max_memory: None,
     };
     let mut compressor = Compressor::new(settings).unwrap();
     let size = is_size_known.then_some(data.len() as u64);

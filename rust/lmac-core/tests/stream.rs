@@ -21,6 +21,7 @@ fn settings(mode: Mode) -> Settings {
         block_len: Some(BLOCK_LEN),
         lane_len: Some(30),
         verify: true,
+        max_memory: None,
     }
 }
 

@@ -23,6 +23,7 @@ fn settings(mode: Mode, lane_len: Option<usize>) -> Settings {
         block_len: Some(1 << 14),
         lane_len,
         verify: true,
+        max_memory: None,
     }
 }
 
@@ -78,6 +79,7 @@ fn a_predictor_in_floating_point_is_asked_the_same_by_both_sides() {
     for mode in MODES {
         let settings = Settings {
             verify: false,
+            max_memory: None,
             ..settings(mode, Some(500))
         };
         let mut encoder = Words::inexact();
@@ -105,6 +107,7 @@ fn a_block_that_cannot_be_restored_is_coded_without_the_model() {
         flaky.fails_from_start = 1;
         let unverified = Settings {
             verify: false,
+            max_memory: None,
             ..settings(mode, None)
         };
         let frame = pack(&data, &unverified, &mut flaky);

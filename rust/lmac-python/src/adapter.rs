@@ -111,6 +111,19 @@ impl Predictor for Adapter<'_> {
         self.model_id
     }
 
+    fn context_bytes(&self, lanes: usize, steps: usize) -> usize {
+        let ask = |predictor: &Bound<'_, PyAny>| -> PyResult<usize> {
+            match optional(predictor, "context_bytes")? {
+                Some(context_bytes) => context_bytes.call1((lanes, steps))?.extract(),
+                None => Ok(0),
+            }
+        };
+        Python::attach(|py| ask(self.predictor.bind(py))).unwrap_or_else(|error| {
+            self.failure.keep(error); // raised when the core returns
+            usize::MAX
+        })
+    }
+
     fn start(&mut self, lanes: usize) -> Result<()> {
         self.lanes = lanes;
         self.attach(|predictor| {

@@ -4,6 +4,7 @@ use lmac_core::codec;
 use lmac_core::error::Result;
 use lmac_core::format::frame::{self, Mode};
 use lmac_core::format::frame_reader;
+use lmac_core::limits::Limits;
 use lmac_core::predictor::Predictor;
 use lmac_core::progress::Progress;
 use lmac_core::records::{self, Form};
@@ -12,7 +13,7 @@ use pyo3::types::{PyBytes, PyDict};
 
 use crate::adapter::Adapter;
 use crate::arrays::bytes_of;
-use crate::error::to_py_err;
+use crate::error::{to_bytes, to_py_err};
 use crate::model::Executor;
 use crate::values::{Arguments, arguments, limit, show};
 use crate::watch::{Failure, Watch, check_running};
@@ -31,26 +32,31 @@ pub fn compress<'py>(
     let frame = run(predictor, progress, |predictor, progress| {
         codec::compress(content, predictor, &settings.0, progress)
     })?;
-    Ok(PyBytes::new(data.py(), &frame))
+    to_bytes(data.py(), &frame)
 }
 
 /// Restores the content of all frames in `data`.
 #[pyfunction]
-#[pyo3(signature = (data, predictor, *, max_output_size=None, progress=None))]
+#[pyo3(signature = (data, predictor, *, max_output_size=None, max_memory=None, progress=None))]
 #[expect(clippy::needless_pass_by_value, reason = "as Python passes them")]
 pub fn decompress<'py>(
     data: &Bound<'py, PyAny>,
     predictor: &Bound<'py, PyAny>,
     max_output_size: Option<Bound<'py, PyAny>>,
+    max_memory: Option<u64>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let max_output_size = limit("max_output_size", max_output_size.as_ref(), u64::MAX)?;
     let frames = bytes_of(data)?;
     let frames = frames.as_bytes();
+    let limits = Limits {
+        max_output: max_output_size,
+        max_memory,
+    };
     let content = run(predictor, progress, |predictor, progress| {
-        codec::decompress(frames, predictor, max_output_size, progress)
+        codec::decompress(frames, predictor, limits, progress)
     })?;
-    Ok(PyBytes::new(data.py(), &content))
+    to_bytes(data.py(), &content)
 }
 
 /// How content is divided and coded.
@@ -61,13 +67,14 @@ pub struct Settings(pub codec::Settings);
 #[pymethods]
 impl Settings {
     #[new]
-    #[pyo3(signature = (*, adaptive, block_len, lane_len, verify))]
+    #[pyo3(signature = (*, adaptive, block_len, lane_len, verify, max_memory=None))]
     #[expect(clippy::needless_pass_by_value, reason = "as Python passes them")]
     fn new(
         adaptive: bool,
         block_len: Option<Bound<'_, PyAny>>,
         lane_len: Option<Bound<'_, PyAny>>,
         verify: bool,
+        max_memory: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Self> {
         let mode = if adaptive {
             Mode::Adaptive
@@ -79,6 +86,7 @@ impl Settings {
             block_len: limit("block_len", block_len.as_ref(), usize::MAX)?,
             lane_len: limit("lane_len", lane_len.as_ref(), usize::MAX)?,
             verify,
+            max_memory: limit("max_memory", max_memory.as_ref(), u64::MAX)?,
         };
         settings.check().map_err(|error| to_py_err(&error))?;
         Ok(Self(settings))
@@ -108,12 +116,19 @@ impl Settings {
         self.0.verify
     }
 
+    /// Bytes that the blocks under way may take, if it was said.
+    #[getter]
+    fn max_memory(&self) -> Option<u64> {
+        self.0.max_memory
+    }
+
     fn __getnewargs_ex__<'py>(&self, py: Python<'py>) -> PyResult<Arguments<'py>> {
         let named = PyDict::new(py);
         named.set_item("adaptive", self.adaptive())?;
         named.set_item("block_len", self.block_len())?;
         named.set_item("lane_len", self.lane_len())?;
         named.set_item("verify", self.verify())?;
+        named.set_item("max_memory", self.max_memory())?;
         Ok(arguments(named))
     }
 
@@ -139,7 +154,7 @@ pub fn compress_many<'py>(
         records::compress_many(&records, form_of(bare), predictor, &settings.0, progress)
     })?;
     let py = predictor.py();
-    Ok(blobs.iter().map(|blob| PyBytes::new(py, blob)).collect())
+    blobs.iter().map(|blob| to_bytes(py, blob)).collect()
 }
 
 /// Restores every record of `compress_many`.
@@ -158,14 +173,15 @@ pub fn decompress_many<'py>(
     let blobs = blobs.iter().map(bytes_of).collect::<PyResult<Vec<_>>>()?;
     let blobs: Vec<&[u8]> = blobs.iter().map(PyBytesMethods::as_bytes).collect();
     let (form, mode) = (form_of(bare), settings.0.mode);
+    let limits = Limits {
+        max_output: max_output_size,
+        max_memory: settings.0.max_memory,
+    };
     let records = run(predictor, progress, |predictor, progress| {
-        records::decompress_many(&blobs, form, predictor, mode, max_output_size, progress)
+        records::decompress_many(&blobs, form, predictor, mode, limits, progress)
     })?;
     let py = predictor.py();
-    Ok(records
-        .iter()
-        .map(|record| PyBytes::new(py, record))
-        .collect())
+    records.iter().map(|record| to_bytes(py, record)).collect()
 }
 
 fn form_of(bare: bool) -> Form {

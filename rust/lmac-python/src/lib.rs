@@ -27,11 +27,13 @@ mod values;
 mod vocabulary;
 mod watch;
 
-use pyo3::prelude::pymodule;
+use pyo3::prelude::*;
 
 #[pymodule(gil_used = false)]
 mod _core {
     use pyo3::prelude::*;
+
+    use crate::error::out_of_memory_error;
 
     #[pymodule_export]
     use crate::codec::{
@@ -56,12 +58,12 @@ mod _core {
     #[pymodule_export]
     use crate::watch::{Report, end_other_calls};
 
-    /// Makes now what the core would make when it is first needed: a process that is forked in that moment would wait for ever.
+    /// Exports what no attribute can, and makes what the core would make when it is first needed: a process that is forked
+    /// in that moment would wait for ever.
     #[pymodule_init]
-    #[expect(clippy::unnecessary_wraps, reason = "as PyO3 wants it")]
-    fn prepare(_module: &Bound<'_, PyModule>) -> PyResult<()> {
+    fn prepare(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let _ = lmac_core::coding::adaptive::Initial::of_format(true);
-        Ok(())
+        module.add("OutOfMemoryError", out_of_memory_error(module.py())?)
     }
 
     #[pymodule_export]

@@ -1,6 +1,6 @@
 //! What this processor computes with.
 
-use lmac_core::models::executor::InstructionSet;
+use lmac_core::cpu::InstructionSet;
 use pyo3::prelude::*;
 
 /// What the native executor can compute with on this processor, the best one last.

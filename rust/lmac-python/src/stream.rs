@@ -4,6 +4,7 @@
 
 use lmac_core::format::frame::Cursor;
 use lmac_core::format::frame_reader;
+use lmac_core::limits::{Limits, at_once, restoring_bytes};
 use lmac_core::stream::Flush;
 use lmac_core::{codec, stream};
 use pyo3::exceptions::PyValueError;
@@ -12,7 +13,7 @@ use pyo3::types::PyBytes;
 
 use crate::arrays::bytes_of;
 use crate::codec::{FrameInfo, Settings, run};
-use crate::error::to_py_err;
+use crate::error::{to_bytes, to_py_err};
 use crate::exclusive::Exclusive;
 use crate::values::limit;
 
@@ -72,7 +73,7 @@ impl Compressor {
         let output = run(predictor, progress, |predictor, progress| {
             compressor.compress(content, flush, predictor, progress)
         })?;
-        Ok(PyBytes::new(data.py(), &output))
+        to_bytes(data.py(), &output)
     }
 }
 
@@ -83,11 +84,14 @@ pub struct Decompressor(Exclusive<stream::Decompressor>);
 #[pymethods]
 impl Decompressor {
     #[new]
-    #[pyo3(signature = (*, max_output_size=None))]
+    #[pyo3(signature = (*, max_output_size=None, max_memory=None))]
     #[expect(clippy::needless_pass_by_value, reason = "as Python passes them")]
-    fn new(max_output_size: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
-        let most = limit("max_output_size", max_output_size.as_ref(), u64::MAX)?;
-        Ok(Self(Exclusive::new(stream::Decompressor::new(most))))
+    fn new(max_output_size: Option<Bound<'_, PyAny>>, max_memory: Option<u64>) -> PyResult<Self> {
+        let limits = Limits {
+            max_output: limit("max_output_size", max_output_size.as_ref(), u64::MAX)?,
+            max_memory,
+        };
+        Ok(Self(Exclusive::new(stream::Decompressor::new(limits))))
     }
 
     /// Takes a piece of the frame; returns at most `max_length` bytes of content, if not `None`.
@@ -106,7 +110,7 @@ impl Decompressor {
         let output = run(predictor, progress, |predictor, progress| {
             decompressor.decompress(piece, max_length, predictor, progress)
         })?;
-        Ok(PyBytes::new(data.py(), &output))
+        to_bytes(data.py(), &output)
     }
 
     /// Whether the frame has ended and all of its content was returned.
@@ -124,7 +128,7 @@ impl Decompressor {
     /// What was given after the end of the frame.
     #[getter]
     fn unused_data<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        Ok(PyBytes::new(py, self.0.lock()?.unused_data()))
+        to_bytes(py, self.0.lock()?.unused_data())
     }
 }
 
@@ -199,20 +203,22 @@ impl FrameReader {
 
 /// How many blocks a predictor codes at the same time.
 #[pyfunction]
-pub fn blocks_at_once(predictor: &Bound<'_, PyAny>) -> PyResult<usize> {
+#[pyo3(signature = (predictor, *, max_memory=None))]
+pub fn blocks_at_once(predictor: &Bound<'_, PyAny>, max_memory: Option<u64>) -> PyResult<usize> {
     run(predictor, None, |predictor, _| {
-        Ok(codec::blocks_at_once(predictor))
+        Ok(codec::blocks_at_once(predictor, max_memory))
     })
 }
 
 /// Restores blocks, given with their payloads, as many at the same time as there are threads for; in the place of one that is
 /// damaged is its error.
 #[pyfunction]
-#[pyo3(signature = (blocks, predictor, *, progress=None))]
+#[pyo3(signature = (blocks, predictor, *, max_memory=None, progress=None))]
 #[expect(clippy::needless_pass_by_value, reason = "as Python passes them")]
 pub fn decompress_blocks<'py>(
     blocks: Vec<(PyRef<'py, Block>, Bound<'py, PyBytes>)>,
     predictor: &Bound<'py, PyAny>,
+    max_memory: Option<u64>,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Vec<Bound<'py, PyAny>>> {
     let blocks: Vec<_> = blocks
@@ -221,17 +227,17 @@ pub fn decompress_blocks<'py>(
         .collect();
     let mut contents = Vec::new();
     run(predictor, progress, |predictor, progress| {
-        codec::decompress_blocks(&blocks, predictor, progress, |content| {
+        codec::decompress_blocks(&blocks, predictor, max_memory, progress, |content| {
             contents.push(content);
             Ok(())
         })
     })?;
     let py = predictor.py();
     let outcome = |content: lmac_core::error::Result<Vec<u8>>| match content {
-        Ok(content) => PyBytes::new(py, &content).into_any(),
-        Err(error) => to_py_err(&error).into_value(py).into_bound(py).into_any(),
+        Ok(content) => Ok(to_bytes(py, &content)?.into_any()),
+        Err(error) => Ok(to_py_err(&error).into_value(py).into_bound(py).into_any()),
     };
-    Ok(contents.into_iter().map(outcome).collect())
+    contents.into_iter().map(outcome).collect()
 }
 
 /// A block without its payload.
@@ -259,18 +265,20 @@ impl Block {
     }
 
     /// Restores the content and checks it.
-    #[pyo3(signature = (payload, predictor, *, progress=None))]
+    #[pyo3(signature = (payload, predictor, *, max_memory=None, progress=None))]
     fn decompress<'py>(
         &self,
         payload: &Bound<'py, PyAny>,
         predictor: &Bound<'py, PyAny>,
+        max_memory: Option<u64>,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let payload = bytes_of(payload)?;
         let payload = payload.as_bytes();
         let content = run(predictor, progress, |predictor, progress| {
+            at_once(1, restoring_bytes(&self.0, predictor), max_memory)?;
             codec::decompress_block(&self.0, payload, predictor, progress)
         })?;
-        Ok(PyBytes::new(predictor.py(), &content))
+        to_bytes(predictor.py(), &content)
     }
 }

@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use lmac_core::models::executor::InstructionSet;
+use lmac_core::cpu::InstructionSet;
 
 /// Length of the sums, in quads of bytes.
 const QUADS: usize = 48;

@@ -39,11 +39,14 @@ pub(crate) fn encode(
         .unwrap_or(0);
     let steps_per_call = (ROWS_PER_CALL / contents.len()).max(1);
     let mut scorer = Scorer::start(contents.len(), predictor)?;
-    let mut encoders: Vec<RangeEncoder> = vec![RangeEncoder::new(); contents.len()];
+    let mut encoders: Vec<RangeEncoder> = contents
+        .iter()
+        .map(|content| RangeEncoder::of_content(content.len()))
+        .collect::<Result<_>>()?;
     let mut mixtures: Vec<_> = contents
         .iter()
         .map(|content| mixture(mode, content.len()))
-        .collect();
+        .collect::<Result<_>>()?;
     let mut table = FrequencyTable::new(ALPHABET_SIZE);
     for first_step in (0..steps).step_by(steps_per_call) {
         let call_steps = steps_per_call.min(steps - first_step);
@@ -83,7 +86,7 @@ pub(crate) fn decode(
     let mut mixtures: Vec<_> = blocks
         .iter()
         .map(|(_, block)| mixture(block.mode, block.content_len))
-        .collect();
+        .collect::<Result<_>>()?;
     let mut contents: Vec<Vec<u8>> = vec![Vec::new(); blocks.len()];
     let mut table = FrequencyTable::new(ALPHABET_SIZE);
     for step in 0..steps {
@@ -127,9 +130,7 @@ impl Block<'_> {
 }
 
 /// The adaptive state of one record.
-fn mixture(mode: Mode, content_len: usize) -> Option<Mixture> {
-    match mode {
-        Mode::Static => None,
-        Mode::Adaptive => Some(Mixture::new(Lanes::single(content_len), true)),
-    }
+fn mixture(mode: Mode, content_len: usize) -> Result<Option<Mixture>> {
+    let new = || Mixture::new(Lanes::single(content_len), true);
+    (mode == Mode::Adaptive).then(new).transpose()
 }

@@ -1,7 +1,7 @@
 //! A block: what becomes of its content, and what a payload is restored to.
 //!
 //! A block is coded with the network or, in adaptive mode, without it or by the mere frequency of
-//! symbols, whichever pays; what does not shrink is stored. Its content is divided into *lanes*, contiguous segments that a predictor
+//! symbols, whichever pays; what does not shrink is stored, noise (noise.rs) without trying. Its content is divided into *lanes*, contiguous segments that a predictor
 //! advances in lock-step, one symbol each per step, so that a model always runs as a batch. All lanes share
 //! one range coder, which takes the symbols in the order (step, lane): a lane costs no header and
 //! no flush. The price is a fresh context at the beginning of each lane.
@@ -10,8 +10,10 @@
 //! checks are the matter of format and codec.rs. Format: docs/format.md, "Blocks" and "Lanes".
 
 use crate::coding::bytes;
+use crate::coding::noise::is_noise;
 use crate::coding::range_coder::{PayloadError, RangeDecoder};
 use crate::coding::tokens;
+use crate::cpu::InstructionSet;
 use crate::error::{Error, Result};
 use crate::format::frame::{ALPHABET_SIZE, Coding, FrameHeader, Mode};
 use crate::format::lanes::Lanes;
@@ -51,8 +53,8 @@ pub fn encode(
     predictor: &mut dyn Predictor,
     progress: &mut Progress<'_>,
 ) -> Result<Option<Coded<Vec<u8>>>> {
-    check_alphabet(predictor)?;
-    if content.is_empty() {
+    check_ready(predictor)?;
+    if content.is_empty() || is_incompressible(content)? {
         return Ok(None);
     }
     let coded = match frame.mode {
@@ -77,10 +79,11 @@ const REDUNDANT: usize = 128;
 /// Content up to this length is not worth the question: the network always codes it.
 pub(crate) const SHORT: usize = 1 << 12;
 
-/// How much of a block is coded twice to see whether the network pays, and in how many pieces.
+/// How much of a block is coded twice to see whether the network pays, and how much once to see whether it is noise.
 const TRIAL_LEN: usize = 1 << 14;
+const NOISE_TRIAL_LEN: usize = 1 << 12;
+/// In how many pieces.
 const TRIAL_PIECES: usize = 4;
-const PIECE_LEN: usize = TRIAL_LEN / TRIAL_PIECES;
 
 /// The part of the progress, 1 in this many, that belongs to coding without the network.
 const PROGRESS_SHARE: u64 = 16;
@@ -156,16 +159,31 @@ fn trial_pays(
     if content.len() <= 8 * TRIAL_LEN {
         return Ok(true);
     }
-    let places = (0..TRIAL_PIECES).map(|piece| piece * (content.len() / TRIAL_PIECES));
-    let pieces: Vec<&[u8]> = places
-        .map(|place| &content[place..place + PIECE_LEN])
-        .collect();
-    let trial = pieces.concat();
+    let trial = sample(content, TRIAL_LEN);
     let without_len = bytes::encode_without_network(&trial, &mut |_| true)?.len();
     let worth = without_len.saturating_sub(TRIAL_LEN / NETWORK_PAYS);
     let lanes = Lanes::single(TRIAL_LEN);
     let with = encode_with_network(&trial, lanes, Mode::Adaptive, worth, predictor, progress)?;
     Ok(with.is_some())
+}
+
+/// Whether content that is long enough for the question is noise, and the mixture finds nothing in pieces of it, either.
+pub(crate) fn is_incompressible(content: &[u8]) -> Result<bool> {
+    if content.len() <= SHORT || !is_noise(content) {
+        return Ok(false);
+    }
+    let trial = sample(content, NOISE_TRIAL_LEN);
+    Ok(bytes::encode_without_network(&trial, &mut |_| true)?.len() >= trial.len())
+}
+
+/// `len` bytes from all over the content, which is longer.
+fn sample(content: &[u8], len: usize) -> Vec<u8> {
+    let pieces = content.chunks(content.len() / TRIAL_PIECES);
+    let first_parts = pieces.take(TRIAL_PIECES);
+    let parts: Vec<&[u8]> = first_parts
+        .map(|piece| &piece[..len / TRIAL_PIECES])
+        .collect();
+    parts.concat()
 }
 
 /// `None` if the payload would be longer than `limit`.
@@ -215,7 +233,7 @@ pub fn decode(
     place: Place,
     progress: &mut Progress<'_>,
 ) -> Result<Vec<u8>> {
-    check_alphabet(predictor)?;
+    check_ready(predictor)?;
     if content_len == 0 {
         return Ok(Vec::new());
     }
@@ -243,7 +261,9 @@ pub fn decode(
     Ok(content)
 }
 
-pub(crate) fn check_alphabet(predictor: &dyn Predictor) -> Result<()> {
+/// Checks what coding relies upon: the instructions that `LMAC_SIMD` names, and the alphabet of the predictor.
+pub(crate) fn check_ready(predictor: &dyn Predictor) -> Result<()> {
+    InstructionSet::from_environment()?;
     let (needed, actual) = match predictor.vocabulary() {
         None => (ALPHABET_SIZE, predictor.alphabet_size()),
         Some(vocabulary) => (predictor.alphabet_size(), vocabulary.alphabet_size()),

@@ -14,6 +14,7 @@ use crate::coding::scorer::{Scorer, byte_before};
 use crate::error::{Error, Result};
 use crate::format::frame::{ALPHABET_SIZE, Mode};
 use crate::format::lanes::Lanes;
+use crate::memory::{filled, reserve};
 use crate::predictor::Predictor;
 use crate::progress::{Progress, Reporter};
 
@@ -43,7 +44,7 @@ pub(crate) fn encode(
             encode_each(content, lanes, limit, predictor, progress, encode)
         }
         Mode::Adaptive => {
-            let mut mixture = Mixture::new(lanes, true);
+            let mut mixture = Mixture::new(lanes, true)?;
             let encode = |lane, symbol, table: &FrequencyTable, encoder: &mut RangeEncoder| {
                 mixture.encode(lane, symbol, Some(table), encoder);
             };
@@ -68,7 +69,7 @@ fn encode_each(
     };
     let mut scorer = Scorer::start(lanes.count(), predictor)?;
     let mut table = FrequencyTable::new(ALPHABET_SIZE);
-    let mut encoder = RangeEncoder::new();
+    let mut encoder = RangeEncoder::of_content(content.len())?;
     let mut reporter = Reporter::new(progress);
     for first_step in (0..lanes.steps()).step_by(steps_per_call) {
         let steps = steps_per_call.min(lanes.steps() - first_step);
@@ -114,7 +115,7 @@ pub(crate) fn decode(
             decode_each(lanes, decoder, predictor, progress, decode)
         }
         Mode::Adaptive => {
-            let mut mixture = Mixture::new(lanes, true);
+            let mut mixture = Mixture::new(lanes, true)?;
             let decode = |lane, table: &FrequencyTable, decoder: &mut RangeDecoder<'_>| {
                 let symbol = mixture.decode(lane, Some(table), decoder);
                 symbol.map_err(&corrupted)
@@ -134,7 +135,7 @@ fn decode_each(
 ) -> Result<Vec<u8>> {
     let mut scorer = Scorer::start(lanes.count(), predictor)?;
     let mut table = FrequencyTable::new(ALPHABET_SIZE);
-    let mut content = vec![0; lanes.content_len()];
+    let mut content = filled(0, lanes.content_len())?;
     let mut reporter = Reporter::new(progress);
     for step in 0..lanes.steps() {
         scorer.score(1, |lane, _| {
@@ -158,7 +159,7 @@ pub(crate) fn encode_without_network(
     content: &[u8],
     progress: &mut Progress<'_>,
 ) -> Result<Vec<u8>> {
-    let mut mixture = Mixture::new(Lanes::single(content.len()), false);
+    let mut mixture = Mixture::new(Lanes::single(content.len()), false)?;
     let encode = |symbol, encoder: &mut RangeEncoder| mixture.encode(0, symbol, None, encoder);
     encode_symbols(content, progress, encode)
 }
@@ -175,7 +176,7 @@ pub(crate) fn decode_without_network(
     progress: &mut Progress<'_>,
     corrupted: impl Fn(PayloadError) -> Error,
 ) -> Result<Vec<u8>> {
-    let mut mixture = Mixture::new(Lanes::single(content_len), false);
+    let mut mixture = Mixture::new(Lanes::single(content_len), false)?;
     let decode = |decoder: &mut RangeDecoder<'_>| {
         let symbol = mixture.decode(0, None, decoder);
         symbol.map_err(&corrupted)
@@ -216,7 +217,7 @@ fn encode_symbols(
     progress: &mut Progress<'_>,
     mut encode: impl FnMut(u8, &mut RangeEncoder),
 ) -> Result<Vec<u8>> {
-    let mut encoder = RangeEncoder::new();
+    let mut encoder = RangeEncoder::of_content(content.len())?;
     let mut reporter = Reporter::new(progress);
     for &symbol in content {
         encode(symbol, &mut encoder);
@@ -238,5 +239,10 @@ fn decode_symbols(
         reporter.add(1, decoder.read_len())?;
         Ok(symbol)
     };
-    (0..content_len).map(|_| next()).collect()
+    let mut content = Vec::new();
+    reserve(&mut content, content_len)?;
+    for _ in 0..content_len {
+        content.push(next()?);
+    }
+    Ok(content)
 }

@@ -7,6 +7,7 @@ pub(crate) mod batch;
 pub mod block;
 mod bytes;
 pub mod frequency;
+mod noise;
 pub mod range_coder;
 mod scorer;
 mod tokens;

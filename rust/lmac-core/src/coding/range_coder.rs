@@ -24,6 +24,9 @@
 //!
 //! Format: docs/format.md, "Coded payload".
 
+use crate::error;
+use crate::memory::reserve;
+
 /// Frequencies of a table sum to `2^TOTAL_BITS`.
 pub const TOTAL_BITS: u32 = 24;
 
@@ -135,6 +138,17 @@ impl RangeEncoder {
             range: u64::MAX,
             output: Vec::new(),
         }
+    }
+
+    /// Begins an empty payload with room for what content of this length can become: noise grows by less than one in 64.
+    ///
+    /// # Errors
+    ///
+    /// `OutOfMemory`.
+    pub(crate) fn of_content(content_len: usize) -> error::Result<Self> {
+        let mut encoder = Self::new();
+        reserve(&mut encoder.output, content_len + content_len / 64 + 64)?;
+        Ok(encoder)
     }
 
     /// Appends the symbol that owns `slot`.

@@ -1,6 +1,7 @@
 //! `Scorer`: asks a predictor about some steps of all lanes in one call, and keeps its answers.
 
 use crate::error::Result;
+use crate::memory::reserve;
 use crate::predictor::Predictor;
 
 /// A predictor that has begun with some lanes, and what it last said.
@@ -44,6 +45,8 @@ impl<'a> Scorer<'a> {
                 .extend(numbers.map(|number| number.unwrap_or(begin)));
         }
         let len = self.numbers.len() * self.alphabet_size;
+        let more = len.saturating_sub(self.logits.len());
+        reserve(&mut self.logits, more)?;
         self.logits.resize(len, 0);
         self.predictor
             .advance(&self.numbers, steps, &mut self.logits)

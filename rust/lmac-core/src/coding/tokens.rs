@@ -18,6 +18,7 @@ use crate::coding::vocabulary::Vocabulary;
 use crate::error::{Error, Result};
 use crate::format::frame::Mode;
 use crate::format::lanes::Lanes;
+use crate::memory::filled;
 use crate::predictor::Predictor;
 use crate::progress::{Progress, Reporter};
 
@@ -48,10 +49,10 @@ pub(crate) fn encode(
         _ => 1, // as the decoder
     };
     let mut scorer = Scorer::start(lanes.count(), predictor)?;
-    let mut spelling = Spelling::of_mode(mode, lanes, vocabulary);
+    let mut spelling = Spelling::of_mode(mode, lanes, vocabulary)?;
     let mut table = FrequencyTable::new(vocabulary.len());
     let mut logits = vec![0; vocabulary.len()];
-    let mut encoder = RangeEncoder::new();
+    let mut encoder = RangeEncoder::of_content(content.len())?;
     let mut reporter = Reporter::new(progress);
     for first_step in (0..steps).step_by(steps_per_call) {
         let call_steps = steps_per_call.min(steps - first_step);
@@ -89,7 +90,7 @@ fn tokenize(
     vocabulary: &Vocabulary,
     predictor: &mut dyn Predictor,
 ) -> Result<Vec<Vec<usize>>> {
-    let mut text = Text::new(lanes, vocabulary.prefix());
+    let mut text = Text::new(lanes, vocabulary.prefix())?;
     let mut tokens = Vec::with_capacity(lanes.count());
     for lane in 0..lanes.count() {
         let lane_content = &content[lanes.start(lane)..lanes.start(lane + 1)];
@@ -129,10 +130,10 @@ pub(crate) fn decode(
     corrupted: impl Fn(PayloadError) -> Error,
 ) -> Result<Vec<u8>> {
     let mut scorer = Scorer::start(lanes.count(), predictor)?;
-    let mut spelling = Spelling::of_mode(mode, lanes, vocabulary);
+    let mut spelling = Spelling::of_mode(mode, lanes, vocabulary)?;
     let mut table = FrequencyTable::new(vocabulary.len());
     let mut logits = vec![0; vocabulary.len()];
-    let mut text = Text::new(lanes, vocabulary.prefix());
+    let mut text = Text::new(lanes, vocabulary.prefix())?;
     let mut last = vec![None; lanes.count()];
     let mut reporter = Reporter::new(progress);
     while !(0..lanes.count()).all(|lane| text.is_complete(lane)) {
@@ -167,11 +168,9 @@ pub(crate) fn decode(
 
 impl Spelling {
     /// What static mode does without.
-    fn of_mode(mode: Mode, lanes: Lanes, vocabulary: &Arc<Vocabulary>) -> Option<Self> {
-        match mode {
-            Mode::Static => None,
-            Mode::Adaptive => Some(Self::new(lanes, Arc::clone(vocabulary))),
-        }
+    fn of_mode(mode: Mode, lanes: Lanes, vocabulary: &Arc<Vocabulary>) -> Result<Option<Self>> {
+        let new = || Self::new(lanes, Arc::clone(vocabulary));
+        (mode == Mode::Adaptive).then(new).transpose()
     }
 }
 
@@ -185,13 +184,13 @@ struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    fn new(lanes: Lanes, prefix: &'a [u8]) -> Self {
-        Self {
+    fn new(lanes: Lanes, prefix: &'a [u8]) -> Result<Self> {
+        Ok(Self {
             lanes,
             prefix,
-            content: vec![0; lanes.content_len()],
-            spelled_lens: vec![0; lanes.count()],
-        }
+            content: filled(0, lanes.content_len())?,
+            spelled_lens: filled(0, lanes.count())?,
+        })
     }
 
     /// Appends a token to a lane.

@@ -5,8 +5,10 @@
 //!
 //! Format: docs/format.md, "Frames" and "Blocks".
 
+use crate::error::Result;
 use crate::format::frame::{BlockHeader, Coding, FrameHeader, Payload, write_varint};
 use crate::format::place::Place;
+use crate::memory::extend;
 
 /// Where a writer is in a frame.
 #[derive(Debug, Clone)]
@@ -41,12 +43,16 @@ impl FrameWriter {
     }
 
     /// Appends a block with its payload; without `coded` it is stored. `content` must not be empty.
+    ///
+    /// # Errors
+    ///
+    /// `OutOfMemory`.
     pub fn write_block(
         &mut self,
         content: &[u8],
         coded: Option<(Coding, &[u8])>,
         output: &mut Vec<u8>,
-    ) {
+    ) -> Result<()> {
         let (payload, bytes) = match coded {
             None => (Payload::Stored, content),
             Some((coding, bytes)) => {
@@ -60,8 +66,9 @@ impl FrameWriter {
             check: self.place.check(content),
         };
         header.write(self.header.mode, output);
-        output.extend_from_slice(bytes);
+        extend(output, bytes)?;
         self.place = self.place.behind_block(content.len(), header.check);
+        Ok(())
     }
 
     /// Appends the end of the frame, if it has one.

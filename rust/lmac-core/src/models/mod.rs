@@ -8,3 +8,5 @@ pub mod model;
 pub mod model_id;
 mod onnx;
 pub mod onnx_summary;
+mod span;
+mod weights;

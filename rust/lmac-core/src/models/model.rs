@@ -11,12 +11,12 @@ use std::sync::OnceLock;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use crate::cpu::InstructionSet;
 use crate::error::{Error, Result};
 use crate::models::architecture::Architecture;
-use crate::models::executor::InstructionSet;
-use crate::models::executor::weights::Weights;
 use crate::models::model_id::ModelId;
 use crate::models::onnx::{self, INT8, INT16, Tensor, UINT8};
+use crate::models::weights::Weights;
 
 /// More symbols would make loading slow and prove nothing more.
 const MAX_KNOWN_SYMBOLS: usize = 4096;

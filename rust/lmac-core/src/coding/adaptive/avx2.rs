@@ -18,14 +18,6 @@ const HALF: usize = 8;
 /// To be used only where it is there: `Mixture` sees to it.
 pub(super) struct Avx2;
 
-/// Whether the processor has AVX2, and the instructions for bits that came with it.
-pub(super) fn is_there() -> bool {
-    is_x86_feature_detected!("avx2")
-        && is_x86_feature_detected!("bmi1")
-        && is_x86_feature_detected!("bmi2")
-        && is_x86_feature_detected!("popcnt")
-}
-
 impl Arithmetic for Avx2 {
     #[inline(always)]
     fn dots<const INPUTS: usize, const SETS: usize>(
@@ -144,9 +136,10 @@ fn store_half(elements: &mut [i16; HALF], vector: __m128i) {
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Avx2, is_there};
+    use super::Avx2;
     use crate::coding::adaptive::logistic::STRETCH_LIMIT;
     use crate::coding::adaptive::mixer::{Arithmetic, OUTPUTS, Portable};
+    use crate::cpu::InstructionSet;
 
     const LIMIT: i16 = STRETCH_LIMIT as i16;
 
@@ -164,7 +157,7 @@ mod tests {
     }
 
     fn assert_agreement<const LEN: usize>(weights: [i16; LEN], inputs: [i16; LEN], step: i16) {
-        if !is_there() {
+        if !InstructionSet::Avx2.is_available() {
             return;
         }
         let mut all = [weights; OUTPUTS - 1];
@@ -202,7 +195,7 @@ mod tests {
         #[test]
         fn both_count_the_same(words in prop::array::uniform16(any::<u32>()), bits in any::<u32>()) {
             let words = words.map(|word| word & word.rotate_left(7) & word.rotate_left(13));
-            if is_there() {
+            if InstructionSet::Avx2.is_available() {
                 assert_eq!(Avx2::count(&words, bits & 0xFF), Portable::count(&words, bits & 0xFF));
             }
         }

@@ -36,9 +36,11 @@ mod tree;
 
 use crate::coding::frequency::FrequencyTable;
 use crate::coding::range_coder::{PayloadError, RangeDecoder, RangeEncoder};
-use crate::format::lanes::Lanes;
 #[cfg(target_arch = "x86_64")]
-use crate::models::executor::InstructionSet;
+use crate::cpu::InstructionSet;
+use crate::error;
+use crate::format::lanes::Lanes;
+use crate::memory::{check_room, filled};
 use experts::Expert;
 use experts::calibrated::{self, Calibrated};
 use experts::hashed::{self, Hashed};
@@ -124,6 +126,12 @@ const RATE_DECAY: u32 = 18;
 /// The learning rate of the last sets.
 const OUTPUT_RATE: i32 = 250;
 
+/// The weights, which are made as they are met, and all else that does not grow with the content.
+const FIXED_BYTES: usize = 3 << 19;
+
+/// What the contexts and the match remember of a lane.
+const BYTES_PER_LANE: usize = 1200;
+
 /// The state of a block's adaptive coding.
 pub struct Mixture {
     lanes: Lanes,
@@ -156,25 +164,50 @@ struct Moment {
 
 impl Mixture {
     /// Knows nothing yet of a block's content.
-    #[must_use]
-    pub fn new(lanes: Lanes, has_network: bool) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// `OutOfMemory`.
+    pub fn new(lanes: Lanes, has_network: bool) -> error::Result<Self> {
         Self::beginning_with(Initial::of_format(has_network), lanes, has_network)
     }
 
-    /// Begins with other values than the format's: to find those.
+    /// The memory that a mixture takes, in bytes: an upper bound.
     #[must_use]
-    pub fn beginning_with(initial: &Initial, lanes: Lanes, has_network: bool) -> Self {
+    pub fn bytes(lanes: Lanes) -> usize {
         let content_len = lanes.content_len();
+        content_len
+            + Hashed::bytes(content_len)
+            + Matching::bytes(content_len)
+            + 3 * Refinement::bytes(content_len)
+            + FIXED_BYTES
+            + lanes.count() * BYTES_PER_LANE
+    }
+
+    /// Begins with other values than the format's: to find those.
+    ///
+    /// # Errors
+    ///
+    /// `OutOfMemory`.
+    pub fn beginning_with(
+        initial: &Initial,
+        lanes: Lanes,
+        has_network: bool,
+    ) -> error::Result<Self> {
+        let content_len = lanes.content_len();
+        check_room(FIXED_BYTES + lanes.count() * BYTES_PER_LANE)?;
         let mut last_initial = [0; OUTPUTS];
         last_initial[..SETS].fill(WEIGHT_ONE / SETS as i16);
-        Self {
+        Ok(Self {
             lanes,
             positions: (0..lanes.count()).map(|lane| lanes.start(lane)).collect(),
-            content: vec![0; content_len],
-            hashed: Hashed::new(content_len, lanes.count(), &initial.meanings),
-            matching: Matching::new(content_len, lanes.count(), &initial.chances),
+            content: filled(0, content_len)?,
+            hashed: Hashed::new(content_len, lanes.count(), &initial.meanings)?,
+            matching: Matching::new(content_len, lanes.count(), &initial.chances)?,
             network: Network::new(),
-            calibrated: has_network.then(|| Calibrated::new(content_len)),
+            calibrated: has_network
+                .then(|| Calibrated::new(content_len))
+                .transpose()?,
             order_zero: OrderZero::new(),
             first_layer: Layer::new(std::array::from_fn(|set| {
                 WeightSet::new(initial.weights[set].clone(), GROUP_VALUES[set])
@@ -182,13 +215,13 @@ impl Mixture {
             last_layer: Layer::new(
                 LAST_SET_VALUES.map(|values| WeightSet::new(vec![last_initial], values)),
             ),
-            refinement: Refinement::new(content_len),
+            refinement: Refinement::new(content_len)?,
             rate: FIRST_RATE << 16,
             #[cfg(target_arch = "x86_64")]
-            has_avx2: avx2::is_there()
-                && matches!(InstructionSet::from_environment(), Ok(set) if set >= InstructionSet::Avx2),
+            has_avx2: InstructionSet::from_environment()
+                .is_ok_and(|set| set >= InstructionSet::Avx2),
             left_out: 0..0,
-        }
+        })
     }
 
     /// Silences an expert, by its name in `expert_names`: to see what it is worth. Without the

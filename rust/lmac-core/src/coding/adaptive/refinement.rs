@@ -6,7 +6,8 @@
 use super::logistic::{STRETCH_LIMIT, squash};
 use super::past::rehash;
 use super::tree::Node;
-use crate::memory::prefetch;
+use crate::error::Result;
+use crate::memory::{filled, prefetch};
 
 /// The points of a curve are one nat apart.
 const SPACING_BITS: u32 = 9;
@@ -39,6 +40,11 @@ const FIRST: Curve = {
     Curve(points)
 };
 
+fn curves(content_len: usize) -> usize {
+    let curves = (content_len * 8).next_power_of_two();
+    curves.clamp(MIN_CURVES, MAX_CURVES)
+}
+
 /// A curve for every context.
 pub(super) struct Refinement {
     curves: Vec<Curve>,
@@ -53,15 +59,19 @@ pub(super) struct Refinement {
 
 impl Refinement {
     /// Has up to eight curves for each symbol of the content.
-    pub(super) fn new(content_len: usize) -> Self {
-        let curves = (content_len * 8).next_power_of_two();
-        Self {
-            curves: vec![FIRST; curves.clamp(MIN_CURVES, MAX_CURVES)],
+    pub(super) fn new(content_len: usize) -> Result<Self> {
+        Ok(Self {
+            curves: filled(FIRST, curves(content_len))?,
             context: 0,
             pair: 0,
             curve: 0,
             point: 0,
-        }
+        })
+    }
+
+    /// The memory of all curves.
+    pub(super) fn bytes(content_len: usize) -> usize {
+        curves(content_len) * size_of::<Curve>()
     }
 
     /// Before a symbol, with the hash of what it comes after.

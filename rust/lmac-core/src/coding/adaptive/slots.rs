@@ -10,11 +10,12 @@
 //! Format: docs/adaptive.md, "Slots".
 
 use super::past::rehash;
+use crate::error::Result;
 use crate::memory::{prefetch, zeros_for_random_use};
 
 /// The cells of a group of nodes, and the check before them.
 const BUCKET_LEN: usize = 16;
-const BUCKET_BYTES: usize = 4 * BUCKET_LEN;
+pub(super) const BUCKET_BYTES: usize = 4 * BUCKET_LEN;
 
 /// So many are a page, in which a context has all its buckets for a symbol.
 const PAGE_BUCKETS: usize = 64;
@@ -124,15 +125,15 @@ pub(super) struct Slots {
 
 impl Slots {
     /// Makes at least `buckets` buckets, all empty.
-    pub(super) fn new(buckets: usize) -> Self {
+    pub(super) fn new(buckets: usize) -> Result<Self> {
         let buckets = buckets.max(1).next_multiple_of(PAGE_BUCKETS);
-        let words = zeros_for_random_use((buckets + 1) * BUCKET_LEN);
+        let words = zeros_for_random_use((buckets + 1) * BUCKET_LEN)?;
         let first = words.as_ptr().align_offset(BUCKET_BYTES).min(BUCKET_LEN);
-        Self {
+        Ok(Self {
             words,
             first,
             buckets: buckets as u32,
-        }
+        })
     }
 
     /// The place of a context's bucket for the first group.

@@ -19,6 +19,7 @@ use super::{Bits, Mixture, Node as BitNode};
 use crate::coding::frequency::FrequencyTable;
 use crate::coding::range_coder::{PayloadError, RangeDecoder, RangeEncoder};
 use crate::coding::vocabulary::{Node, Vocabulary};
+use crate::error;
 use crate::format::frame::ALPHABET_SIZE;
 use crate::format::lanes::Lanes;
 
@@ -35,15 +36,18 @@ pub struct Spelling {
 
 impl Spelling {
     /// Knows nothing yet of a block's content.
-    #[must_use]
-    pub fn new(lanes: Lanes, vocabulary: Arc<Vocabulary>) -> Self {
-        Self {
+    ///
+    /// # Errors
+    ///
+    /// `OutOfMemory`.
+    pub fn new(lanes: Lanes, vocabulary: Arc<Vocabulary>) -> error::Result<Self> {
+        Ok(Self {
             vocabulary,
-            mixture: Mixture::new(lanes, true),
+            mixture: Mixture::new(lanes, true)?,
             endings: Endings::new(lanes.content_len()),
             next_byte: FrequencyTable::new(ALPHABET_SIZE),
             prefix_lens: vec![0; lanes.count()],
-        }
+        })
     }
 
     /// Codes the next symbol of a lane; `table` is the network's prediction.

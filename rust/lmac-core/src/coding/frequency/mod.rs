@@ -20,7 +20,7 @@ mod avx2;
 mod avx512;
 
 use crate::coding::range_coder::{Slot, TOTAL, TOTAL_BITS};
-use crate::models::executor::InstructionSet;
+use crate::cpu::InstructionSet;
 use crate::predictor::LOGIT_FRACTION_BITS;
 
 /// Fraction bits of the multiplier; it is below `2^SHARE_BITS`, since the sum of the weights is at
@@ -70,7 +70,7 @@ pub struct FrequencyTable {
 
 impl FrequencyTable {
     /// Makes the table of the uniform distribution; `set_logits` will use the instructions that an
-    /// executor would use (`InstructionSet::from_environment`).
+    /// executor would use (`InstructionSet::from_environment`), plain Rust if `LMAC_SIMD` names none.
     ///
     /// # Panics
     ///
@@ -91,7 +91,7 @@ impl FrequencyTable {
     /// If the processor has not got them, and as `new`.
     #[must_use]
     pub fn with_instruction_set(alphabet_size: usize, instruction_set: InstructionSet) -> Self {
-        assert!(InstructionSet::available().contains(&instruction_set));
+        assert!(instruction_set.is_available());
         assert!(
             ALPHABET_SIZES.contains(&alphabet_size),
             "alphabet size out of range"

@@ -20,12 +20,15 @@ use std::arch::asm;
 #[allow(clippy::wildcard_imports)] // fifty intrinsics
 use std::arch::x86_64::*;
 
-use super::attention::{Attention, Exp2Table, HEADS, Scratch};
+use super::attention::{Attention, HEADS, Scratch};
 use super::kernel::Kernel;
-use super::matrix::{Block, PANEL, Panel, Panels, QUAD};
-use super::sparse::{Active, Column, EIGHT, MAX_VALUE, PLACES, STRIP, Strip};
 use super::{ring, scalar};
+use crate::cpu::InstructionSet;
 use crate::models::architecture;
+use crate::models::span;
+use crate::models::weights::biases::Exp2Table;
+use crate::models::weights::matrix::{Block, PANEL, Panel, Panels, QUAD};
+use crate::models::weights::sparse::{Active, Column, EIGHT, MAX_VALUE, PLACES, STRIP, Strip};
 
 const MAX_HEAD_DIM: usize = architecture::MAX_HEAD_DIM as usize;
 const ROUND: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
@@ -39,9 +42,12 @@ impl<const VNNI: bool> Avx2<VNNI> {
 
     /// The kernel, if the processor has its instructions.
     pub fn detect() -> Option<&'static Self> {
-        let has_avx2 = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt");
-        let has_products = !VNNI || is_x86_feature_detected!("avxvnni");
-        (has_avx2 && has_products).then_some(Self::KERNEL)
+        let needed = if VNNI {
+            InstructionSet::AvxVnni
+        } else {
+            InstructionSet::Avx2
+        };
+        needed.is_available().then_some(Self::KERNEL)
     }
 }
 
@@ -348,7 +354,7 @@ fn score_span<const COUNT: usize>(
     for (panel, (keys, _)) in attention.ring.panels(attention.span).enumerate() {
         let sums = score_panel::<COUNT>(first_sums, &divided, keys);
         for (head, (largest, sums)) in largest.iter_mut().zip(sums).enumerate() {
-            let entry = panel * ring::PANEL;
+            let entry = panel * span::PANEL;
             let biases = &attention.biases.of_span(first_head + head, attention.span)[entry..];
             let scores = &mut scratch.scores[head * scratch.stride + entry..];
             for (half, sums) in sums.into_iter().enumerate() {
@@ -422,7 +428,7 @@ fn add_pairs(sums: __m256i, a: [__m256i; 2], b: [__m256i; 2]) -> __m256i {
 /// the margins of the span.
 #[target_feature(enable = "avx2")]
 fn weigh(attention: Attention<'_>, scores: &[i32], largest: i32, weights: &mut [u8]) -> i32 {
-    let len = (attention.span.panels * ring::PANEL).next_multiple_of(32);
+    let len = (attention.span.panels * span::PANEL).next_multiple_of(32);
     let weights = &mut weights[..len];
     let (scores, _) = scores[..len].as_chunks::<32>();
     for (scores, weights) in scores.iter().zip(weights.as_chunks_mut().0) {
@@ -488,8 +494,8 @@ fn average_values<const COUNT: usize>(
     let quad_len = QUAD * attention.head_dim;
     let mut weighted = [[_mm256_setzero_si256(); 2]; COUNT];
     for (panel, (_, values)) in attention.ring.panels(attention.span).enumerate() {
-        let weights = &scratch.weights[panel * ring::PANEL..];
-        let weights: [&[u8]; COUNT] = parts(weights, scratch.stride, ring::PANEL);
+        let weights = &scratch.weights[panel * span::PANEL..];
+        let weights: [&[u8]; COUNT] = parts(weights, scratch.stride, span::PANEL);
         for (quad, values) in values.chunks_exact(quad_len).enumerate() {
             let values = load_64_bytes(values[QUAD * first..].first_chunk().unwrap());
             let values = [divide_signed(values[0]), divide_signed(values[1])];

@@ -15,12 +15,15 @@
 #[allow(clippy::wildcard_imports)] // fifty intrinsics
 use std::arch::x86_64::*;
 
-use super::attention::{Attention, Exp2Table, HEADS, Scratch};
-use super::avx2::{self, Avx2};
+use super::attention::{Attention, HEADS, Scratch};
+use super::avx2;
 use super::kernel::Kernel;
-use super::matrix::{Block, PANEL, Panel, Panels, QUAD};
-use super::sparse::{Active, EIGHT, STRIP, Strip};
 use super::{ring, scalar};
+use crate::cpu::InstructionSet;
+use crate::models::span;
+use crate::models::weights::biases::Exp2Table;
+use crate::models::weights::matrix::{Block, PANEL, Panel, Panels, QUAD};
+use crate::models::weights::sparse::{Active, EIGHT, STRIP, Strip};
 
 const ROUND: i32 = _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC;
 
@@ -31,12 +34,7 @@ impl Avx512 {
     /// The kernel, if the processor has its instructions.
     pub fn detect() -> Option<&'static Self> {
         const KERNEL: &Avx512 = &Avx512(());
-        let is_available = Avx2::<false>::detect().is_some()
-            && is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512vnni")
-            && is_x86_feature_detected!("avx512vbmi");
-        is_available.then_some(KERNEL)
+        InstructionSet::Avx512.is_available().then_some(KERNEL)
     }
 }
 
@@ -298,7 +296,7 @@ fn score_span<const COUNT: usize>(
                 sums[head] = _mm512_dpbusd_epi32(sums[head], keys, query);
             }
         }
-        let entry = panel * ring::PANEL;
+        let entry = panel * span::PANEL;
         for head in 0..COUNT {
             let bias = load_i32(chunk(biases[head], entry));
             let score = _mm512_add_epi32(_mm512_sra_epi32(sums[head], shift), bias);
@@ -320,7 +318,7 @@ fn score_span<const COUNT: usize>(
 /// the margins of the span.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni,avx512vbmi")]
 fn weigh(attention: Attention<'_>, scores: &[i32], largest: i32, weights: &mut [u8]) -> i32 {
-    let len = (attention.span.panels * ring::PANEL).next_multiple_of(64);
+    let len = (attention.span.panels * span::PANEL).next_multiple_of(64);
     let weights = &mut weights[..len];
     let largest = _mm512_set1_epi32(largest);
     let table = load_table(attention.exp2_table);
@@ -381,9 +379,9 @@ fn average_values<const COUNT: usize, const SIXTEENS: usize>(
     let quad_len = QUAD * attention.head_dim;
     let mut weighted = [[_mm512_setzero_si512(); SIXTEENS]; COUNT];
     for (panel, (_, values)) in attention.ring.panels(attention.span).enumerate() {
-        let first_weight = panel * ring::PANEL;
-        let weights = &scratch.weights[..(COUNT - 1) * scratch.stride + first_weight + ring::PANEL];
-        for quad in 0..ring::PANEL / ring::QUAD {
+        let first_weight = panel * span::PANEL;
+        let weights = &scratch.weights[..(COUNT - 1) * scratch.stride + first_weight + span::PANEL];
+        for quad in 0..span::PANEL / ring::QUAD {
             let (bytes, _) = values[quad * quad_len + QUAD * first..].as_chunks();
             let bytes = &bytes[..SIXTEENS];
             let mut values = [_mm512_setzero_si512(); SIXTEENS];

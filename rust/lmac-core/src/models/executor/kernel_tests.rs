@@ -3,17 +3,20 @@
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
-use super::attention::{Attention, Biases, Exp2Table, Scratch};
-use super::kernel::{InstructionSet, Kernel};
-use super::matrix::Matrix;
-use super::ring::{Ring, Span};
+use super::attention::{Attention, Scratch};
+use super::kernel::{Kernel, kernel_for};
+use super::ring::Ring;
 use super::scalar::Scalar;
-use super::sparse::{Active, ColumnMatrix, STRIP};
+use crate::cpu::InstructionSet;
+use crate::models::span::Span;
+use crate::models::weights::biases::{Biases, Exp2Table};
+use crate::models::weights::matrix::Matrix;
+use crate::models::weights::sparse::{Active, ColumnMatrix, STRIP};
 
 /// Checks a property of every kernel but the scalar one.
 fn check<S: Strategy>(strategy: &S, property: impl Fn(&dyn Kernel, &S::Value)) {
     for instruction_set in &InstructionSet::available()[1..] {
-        let kernel = instruction_set.kernel().unwrap();
+        let kernel = kernel_for(*instruction_set).unwrap();
         let result = TestRunner::default().run(strategy, |value| {
             property(kernel, &value);
             Ok(())
@@ -101,7 +104,7 @@ fn the_most_and_greatest_activations_have_room() {
         let matrix = ColumnMatrix::pack(&vec![weight; 64 * 4096], &[0; 64]);
         let activations = [255; 4096];
         for instruction_set in InstructionSet::available() {
-            let kernel = instruction_set.kernel().unwrap();
+            let kernel = kernel_for(instruction_set).unwrap();
             let mut active = Active::new(activations.len());
             for _ in 0..2 {
                 kernel.gather(&activations, &mut active);
@@ -167,10 +170,11 @@ fn attention_is_equal() {
                     .wrapping_add(1);
                 ((state >> 33) as i64) % (2 * limit + 1) - limit
             };
-            let mut ring = Ring::new(Ring::slots(window, 8), head_dim).unwrap();
+            let mut ring = Ring::new(Ring::slots(window, 8), head_dim);
             for position in 0..=position {
                 let key: Vec<i8> = (0..head_dim).map(|_| next(127) as i8).collect();
                 let value: Vec<i8> = (0..head_dim).map(|_| next(127) as i8).collect();
+                ring.reserve(position + 1).unwrap();
                 ring.write(position, &key, &value);
             }
             let biases: Vec<i16> = (0..heads * window)

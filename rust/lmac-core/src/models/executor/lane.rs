@@ -1,6 +1,7 @@
 //! `Lane`: what an executor remembers of one context.
 
 use super::ring::Ring;
+use crate::error::Result;
 use crate::models::architecture::Architecture;
 use crate::models::context::ContextHasher;
 
@@ -18,20 +19,28 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    /// Creates an empty context, or `None` if there is no memory for it.
-    pub fn new(architecture: &Architecture) -> Option<Self> {
+    /// Creates an empty context.
+    pub fn new(architecture: &Architecture) -> Self {
         let head_dim = architecture.head_dim as usize;
         let rings = slots(architecture).map(|slots| Ring::new(slots, head_dim));
-        Some(Self {
+        Self {
             hasher: ContextHasher::new(architecture),
             position: 0,
-            rings: rings.collect::<Option<_>>()?,
-        })
+            rings: rings.collect(),
+        }
     }
 
-    /// Bytes of the rings of one lane; the rest is a few hundred.
-    pub fn ring_bytes(architecture: &Architecture) -> usize {
-        2 * slots(architecture).sum::<usize>() * architecture.head_dim as usize
+    /// Bytes of the rings of one lane after so many positions; the rest is less than a thousand.
+    pub fn ring_bytes(architecture: &Architecture, positions: usize) -> usize {
+        let in_use = slots(architecture).map(|slots| Ring::slots_in_use(slots, positions));
+        2 * in_use.sum::<usize>() * architecture.head_dim as usize
+    }
+
+    /// Makes room for so many more positions.
+    pub fn reserve(&mut self, steps: usize) -> Result<()> {
+        let positions = self.position + steps;
+        let mut rings = self.rings.iter_mut();
+        rings.try_for_each(|ring| ring.reserve(positions))
     }
 
     /// Forgets everything; what the rings hold cannot be seen from position 0.

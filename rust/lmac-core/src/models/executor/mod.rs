@@ -4,8 +4,8 @@
 //! kernels (`kernel`), its numbers of threads and every division of a text into calls
 //! (`schedule`): all arithmetic is exact, so nothing depends on its order.
 //!
-//! Memory: every lane takes `2 * head_dim * (window + 63, rounded up to 16)` bytes for every layer, and
-//! every thread one tile, which is 32 rows of activations and room for a list of those that are not zero.
+//! Memory: every lane takes `2 * head_dim * (window + 63, rounded up to 16)` bytes for every layer, less while it has seen less,
+//! and every thread one tile, which is 32 rows of activations and room for a list of those that are not zero.
 
 mod attention;
 #[cfg(target_arch = "x86_64")]
@@ -16,35 +16,36 @@ mod kernel;
 #[cfg(test)]
 mod kernel_tests;
 mod lane;
-mod matrix;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod ring;
 mod scalar;
 mod schedule;
-mod sparse;
 mod team;
 mod tile;
-pub(crate) mod weights;
 
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-pub use self::kernel::InstructionSet;
-use self::kernel::Kernel;
+use self::kernel::{Kernel, kernel_for};
 use self::lane::Lane;
-use self::matrix::Matrix;
 use self::schedule::Call;
 use self::team::Team;
 use self::tile::{TILE_ROWS, Tile};
+use crate::cpu::InstructionSet;
 use crate::error::{Error, Result};
+use crate::memory::{check_room, reserve};
 use crate::models::model::Model;
 use crate::models::model_id::ModelId;
+use crate::models::weights::matrix::Matrix;
 use crate::predictor::Predictor;
 
-/// The most memory that the contexts of all lanes may take.
-const MAX_CONTEXT_BYTES: usize = 1 << 36;
+/// What a lane takes before it has seen anything, or less.
+const LANE_BYTES: usize = 1 << 11;
+
+/// For tiles, lanes, and whatever else is small.
+const KEPT_BYTES: usize = 16 << 20;
 
 /// Runs a model on this processor.
 #[derive(Debug)]
@@ -105,12 +106,12 @@ impl Executor {
     /// environment variable `LMAC_SIMD` names.
     ///
     /// `threads` is the number of threads that work on a call, the caller's included; by default
-    /// one for every processor.
+    /// one for every processor. Where the system refuses more, there are fewer.
     ///
     /// # Errors
     ///
     /// `KnownAnswerMismatch` if the model's known answer is not reproduced (this is tried once for
-    /// every model), `Predictor` if the threads or the instructions cannot be had.
+    /// every model), `Predictor` if the instructions cannot be had.
     pub fn new(model: Arc<Model>, threads: Option<usize>) -> Result<Self> {
         Self::with_instruction_set(model, threads, InstructionSet::from_environment()?)
     }
@@ -128,9 +129,12 @@ impl Executor {
             Some(threads) => threads,
             None => std::thread::available_parallelism().map_or(1, usize::from),
         };
-        let team = Team::new(threads)
-            .map_err(|error| refused(&format!("cannot start {threads} threads: {error}")))?;
-        let tiles = (0..threads).map(|_| Tile::new(network)).collect();
+        // Threads may take all the memory there is for their stacks: what the rest needs is kept from them.
+        let mut kept = Vec::<u8>::new();
+        reserve(&mut kept, KEPT_BYTES)?;
+        let team = Team::new(threads);
+        drop(kept);
+        let tiles = (0..team.threads()).map(|_| Tile::new(network)).collect();
         Ok(Self {
             model,
             instruction_set,
@@ -194,21 +198,19 @@ impl Predictor for Executor {
         (0..count).map(part).collect()
     }
 
+    fn context_bytes(&self, lanes: usize, steps: usize) -> usize {
+        let ring_bytes = Lane::ring_bytes(self.model.architecture(), steps);
+        lanes.saturating_mul(LANE_BYTES + ring_bytes)
+    }
+
     fn start(&mut self, lanes: usize) -> Result<()> {
-        let architecture = self.model.architecture();
-        let bytes = lanes.checked_mul(Lane::ring_bytes(architecture));
-        if bytes.is_none_or(|bytes| bytes > MAX_CONTEXT_BYTES) {
-            return Err(refused(&format!(
-                "{lanes} lanes take too much memory; use fewer"
-            )));
-        }
         self.lanes.truncate(lanes);
         self.lanes.iter_mut().for_each(Lane::reset);
-        while self.lanes.len() < lanes {
-            let lane = Lane::new(architecture);
-            self.lanes
-                .push(lane.ok_or_else(|| refused("out of memory; use fewer lanes"))?);
-        }
+        let more = lanes - self.lanes.len();
+        check_room(more.saturating_mul(LANE_BYTES))?;
+        reserve(&mut self.lanes, more)?;
+        let architecture = self.model.architecture();
+        self.lanes.resize_with(lanes, || Lane::new(architecture));
         Ok(())
     }
 
@@ -217,6 +219,8 @@ impl Predictor for Executor {
         if symbols.is_empty() {
             return Ok(());
         }
+        let mut lanes = self.lanes.iter_mut();
+        lanes.try_for_each(|lane| lane.reserve(steps))?;
         let network = network(&self.model, self.instruction_set)?;
         let call = Call {
             network,
@@ -229,7 +233,7 @@ impl Predictor for Executor {
 }
 
 fn network(model: &Model, instruction_set: InstructionSet) -> Result<Network<'_>> {
-    let Some(kernel) = instruction_set.kernel() else {
+    let Some(kernel) = kernel_for(instruction_set) else {
         let reason = format!(
             "this processor has no {}; unset LMAC_SIMD",
             instruction_set.name()
@@ -246,13 +250,13 @@ fn refused(reason: &str) -> Error {
 /// Computes the known answer (section 9), in tiles like any other call.
 fn reproduces_known_answer(network: Network<'_>) -> bool {
     let architecture = network.model.architecture();
-    let Some(lane) = Lane::new(architecture) else {
-        return false;
-    };
-    let (mut lanes, mut tile) = ([lane], Tile::new(network));
+    let (mut lanes, mut tile) = ([Lane::new(architecture)], Tile::new(network));
     let known_answer = network.model.known_answer();
     let mut symbols = vec![architecture.alphabet_size];
     symbols.extend(&known_answer.symbols);
+    if lanes[0].reserve(symbols.len()).is_err() {
+        return false;
+    }
     let mut logits = vec![0; TILE_ROWS * architecture.alphabet_size as usize];
     let mut hash = Sha256::new();
     for symbols in symbols.chunks(TILE_ROWS) {

@@ -17,13 +17,16 @@
 
 #[allow(clippy::wildcard_imports)] // forty intrinsics
 use std::arch::aarch64::*;
-use std::arch::{asm, is_aarch64_feature_detected};
+use std::arch::asm;
 
-use super::attention::{Attention, Exp2Table, HEADS, Scratch};
+use super::attention::{Attention, HEADS, Scratch};
 use super::kernel::Kernel;
-use super::matrix::{Block, PANEL, Panel, Panels, QUAD};
-use super::sparse::{Active, Column, EIGHT, MAX_VALUE, PLACES, STRIP, Strip};
 use super::{ring, scalar};
+use crate::cpu::InstructionSet;
+use crate::models::span;
+use crate::models::weights::biases::Exp2Table;
+use crate::models::weights::matrix::{Block, PANEL, Panel, Panels, QUAD};
+use crate::models::weights::sparse::{Active, Column, EIGHT, MAX_VALUE, PLACES, STRIP, Strip};
 
 /// Registers of sums for the outputs of a panel, the scores of a panel of positions, or the
 /// averages of as many dimensions.
@@ -41,9 +44,12 @@ impl<const DOTPROD: bool> Neon<DOTPROD> {
 
     /// The kernel, if the processor can run it.
     pub fn detect() -> Option<&'static Self> {
-        let has_neon = is_aarch64_feature_detected!("neon");
-        let has_products = !DOTPROD || is_aarch64_feature_detected!("dotprod");
-        (has_neon && has_products).then_some(Self::KERNEL)
+        let needed = if DOTPROD {
+            InstructionSet::DotProd
+        } else {
+            InstructionSet::Neon
+        };
+        needed.is_available().then_some(Self::KERNEL)
     }
 }
 
@@ -392,7 +398,7 @@ fn score_span<const DOTPROD: bool, const COUNT: usize>(
     for (panel, (keys, _)) in attention.ring.panels(attention.span).enumerate() {
         let sums = score_panel::<DOTPROD, COUNT>(first_sums, queries, keys);
         for (head, (largest, sums)) in largest.iter_mut().zip(sums).enumerate() {
-            let entry = panel * ring::PANEL;
+            let entry = panel * span::PANEL;
             let biases = &attention.biases.of_span(first_head + head, attention.span)[entry..];
             let scores = &mut scratch.scores[head * scratch.stride + entry..];
             let places = biases.as_chunks().0.iter().zip(scores.as_chunks_mut().0);
@@ -415,7 +421,7 @@ fn score_panel<const DOTPROD: bool, const COUNT: usize>(
     keys: &[u8],
 ) -> [Sixteen; COUNT] {
     let mut sums = first_sums.map(|first_sum| [vdupq_n_s32(first_sum); SUMS]);
-    for (four, keys) in keys.chunks_exact(16 * ring::PANEL).enumerate() {
+    for (four, keys) in keys.chunks_exact(16 * span::PANEL).enumerate() {
         let (keys, _) = keys.as_chunks();
         let queries = queries.map(|query| load_s8(query[16 * four..].first_chunk().unwrap()));
         score_quad::<DOTPROD, 0, COUNT>(&mut sums, queries, &keys[0]);
@@ -432,7 +438,7 @@ fn score_panel<const DOTPROD: bool, const COUNT: usize>(
 fn score_quad<const DOTPROD: bool, const LANE: i32, const COUNT: usize>(
     sums: &mut [Sixteen; COUNT],
     queries: [int8x16_t; COUNT],
-    keys: &[u8; QUAD * ring::PANEL],
+    keys: &[u8; QUAD * span::PANEL],
 ) {
     let (keys, _) = keys.as_chunks();
     let keys = std::array::from_fn(|index| load_signed(&keys[index]));
@@ -444,7 +450,7 @@ fn score_quad<const DOTPROD: bool, const LANE: i32, const COUNT: usize>(
 /// Turns scores into weights, 0 where a position is not seen, and returns their sum.
 #[target_feature(enable = "neon")]
 fn weigh(attention: Attention<'_>, scores: &[i32], largest: i32, weights: &mut [u8]) -> i32 {
-    let len = attention.span.panels * ring::PANEL;
+    let len = attention.span.panels * span::PANEL;
     let weights = &mut weights[..len];
     let (scores, _) = scores[..len].as_chunks();
     for (scores, weights) in scores.iter().zip(weights.as_chunks_mut().0) {
@@ -505,7 +511,7 @@ fn average_values<const DOTPROD: bool, const COUNT: usize>(
     let mut value_sums = [vdupq_n_s32(0); SUMS];
     for (panel, (_, values)) in attention.ring.panels(attention.span).enumerate() {
         let weights: [_; COUNT] = std::array::from_fn(|head| {
-            let weights = &scratch.weights[head * scratch.stride + panel * ring::PANEL..];
+            let weights = &scratch.weights[head * scratch.stride + panel * span::PANEL..];
             load_signed(weights.first_chunk().unwrap())
         });
         let quad = |quad| {

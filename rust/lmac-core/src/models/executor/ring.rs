@@ -14,20 +14,25 @@
 //! it does not see (too old, still to come, or left from an earlier context): their weight is made
 //! zero, so their contents do not matter and a ring need not be cleared.
 
-use std::ops::Range;
+use crate::error::Result;
+use crate::memory;
+use crate::models::span::{PANEL, Span};
 
-/// Positions of one panel.
-pub(crate) const PANEL: usize = 16;
 /// Dimensions of a key, or positions of a value, that lie together.
 pub(crate) const QUAD: usize = 4;
 /// What is added to a key to make it an unsigned byte.
 pub(crate) const KEY_OFFSET: u8 = 128;
 
 /// The keys and values of one lane in one layer.
+///
+/// It grows with the context, whole panels at a time, until it has all its slots: a lane takes no more memory than what
+/// it has seen. Before that nothing is overwritten, and a position's slot is the position.
 #[derive(Debug)]
 pub(crate) struct Ring {
     head_dim: usize,
+    /// A multiple of `PANEL`, up to `max_slots`.
     slots: usize,
+    max_slots: usize,
     keys: Vec<u8>,
     values: Vec<i8>,
 }
@@ -38,15 +43,40 @@ impl Ring {
         (window + steps - 1).next_multiple_of(PANEL)
     }
 
-    /// Creates a ring, or `None` if there is no memory for it.
-    pub fn new(slots: usize, head_dim: usize) -> Option<Self> {
-        let len = slots * head_dim;
-        Some(Self {
+    /// Creates a ring that may have so many slots, a multiple of `PANEL`, and has none yet.
+    pub fn new(max_slots: usize, head_dim: usize) -> Self {
+        Self {
             head_dim,
-            slots,
-            keys: zeros(len)?,
-            values: zeros(len)?,
-        })
+            slots: 0,
+            max_slots,
+            keys: Vec::new(),
+            values: Vec::new(),
+        }
+    }
+
+    /// Makes room for a context of so many positions; none is stored before.
+    ///
+    /// # Errors
+    ///
+    /// `OutOfMemory`.
+    pub fn reserve(&mut self, positions: usize) -> Result<()> {
+        let needed = Self::slots_in_use(self.max_slots, positions);
+        if needed > self.slots {
+            let slots = needed.max(2 * self.slots).min(self.max_slots);
+            let len = slots * self.head_dim;
+            let more = len - self.keys.len();
+            memory::reserve(&mut self.keys, more)?;
+            memory::reserve(&mut self.values, more)?;
+            self.keys.resize(len, 0);
+            self.values.resize(len, 0);
+            self.slots = slots;
+        }
+        Ok(())
+    }
+
+    /// How many of the slots a context of so many positions needs.
+    pub fn slots_in_use(max_slots: usize, positions: usize) -> usize {
+        positions.min(max_slots).next_multiple_of(PANEL)
     }
 
     /// Stores the key and the value of a position.
@@ -84,43 +114,6 @@ impl Ring {
     }
 }
 
-fn zeros<T: Clone + Default>(len: usize) -> Option<Vec<T>> {
-    let mut zeros = Vec::new();
-    zeros.try_reserve_exact(len).ok()?;
-    zeros.resize(len, T::default());
-    Some(zeros)
-}
-
-/// The positions that one position attends to, as a run of panels.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Span {
-    /// Index of the first panel, counted from the beginning of the context.
-    pub first_panel: usize,
-    /// Number of panels.
-    pub panels: usize,
-    /// Which entries of the panels are seen.
-    pub seen: Range<usize>,
-}
-
-impl Span {
-    /// The span of `position`, which sees itself and the `window - 1` positions before it.
-    pub fn new(position: usize, window: usize) -> Self {
-        let oldest = position.saturating_sub(window - 1);
-        let first_panel = oldest / PANEL;
-        let first = first_panel * PANEL;
-        Self {
-            first_panel,
-            panels: position / PANEL - first_panel + 1,
-            seen: oldest - first..position - first + 1,
-        }
-    }
-
-    /// The most entries a span of this window can have.
-    pub fn max_len(window: usize) -> usize {
-        (window + PANEL - 1).next_multiple_of(PANEL)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,8 +135,10 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_in_order_after_a_wrap() {
-        let mut ring = Ring::new(48, 16).unwrap();
+        let mut ring = Ring::new(48, 16);
         for position in 0..200_usize {
+            ring.reserve(position + 1).unwrap();
+            assert_eq!(ring.slots, (position + 1).next_multiple_of(16).min(48));
             let key: Vec<i8> = (0..16).map(|i| (position as i8).wrapping_add(i)).collect();
             let value: Vec<i8> = key.iter().map(|&x| !x).collect();
             ring.write(position, &key, &value);

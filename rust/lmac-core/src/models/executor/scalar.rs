@@ -6,10 +6,11 @@
 
 use super::attention::{Attention, Scratch};
 use super::kernel::Kernel;
-use super::matrix::{Block, PANEL, Panel, Panels, QUAD};
 use super::ring;
-use super::sparse::{self, Active, Column, STRIP, Strip};
 use crate::models::architecture::MAX_HEAD_DIM;
+use crate::models::span;
+use crate::models::weights::matrix::{Block, PANEL, Panel, Panels, QUAD};
+use crate::models::weights::sparse::{self, Active, Column, STRIP, Strip};
 
 /// The kernel without special instructions.
 pub(crate) struct Scalar;
@@ -71,7 +72,7 @@ impl Kernel for Scalar {
             .zip(outputs.chunks_exact_mut(attention.head_dim))
             .enumerate()
         {
-            let scores = &mut scratch.scores[..attention.span.panels * ring::PANEL];
+            let scores = &mut scratch.scores[..attention.span.panels * span::PANEL];
             score_span(attention, head, query, scores);
             let weights = &mut scratch.weights[..scores.len()];
             let sum = weigh(attention, scores, weights);
@@ -120,12 +121,12 @@ fn score_span(attention: Attention<'_>, head: usize, query: &[i8], scores: &mut 
     let panels = attention
         .ring
         .panels(attention.span)
-        .zip(biases.chunks_exact(ring::PANEL));
+        .zip(biases.chunks_exact(span::PANEL));
     let (query_quads, _) = query.as_chunks::<{ ring::QUAD }>();
-    for (scores, ((keys, _), biases)) in scores.chunks_exact_mut(ring::PANEL).zip(panels) {
+    for (scores, ((keys, _), biases)) in scores.chunks_exact_mut(span::PANEL).zip(panels) {
         scores.fill(attention.first_sum(query, ring::KEY_OFFSET));
         let (keys, _) = keys.as_chunks::<{ ring::QUAD }>();
-        for (query, keys) in query_quads.iter().zip(keys.chunks_exact(ring::PANEL)) {
+        for (query, keys) in query_quads.iter().zip(keys.chunks_exact(span::PANEL)) {
             for (score, key) in scores.iter_mut().zip(keys) {
                 *score += dot(*key, *query);
             }
@@ -157,7 +158,7 @@ fn average_values(attention: Attention<'_>, weights: &[u8], sum: i32, output: &m
     let mut sums = [0_i32; MAX_HEAD_DIM as usize];
     let (weights, _) = weights.as_chunks::<{ ring::QUAD }>();
     let panels = attention.ring.panels(attention.span);
-    let (quads, quad_len) = (ring::PANEL / ring::QUAD, ring::QUAD * attention.head_dim);
+    let (quads, quad_len) = (span::PANEL / ring::QUAD, ring::QUAD * attention.head_dim);
     for ((_, values), weights) in panels.zip(weights.chunks_exact(quads)) {
         for (values, weight) in values.chunks_exact(quad_len).zip(weights) {
             let (values, _) = values.as_chunks();

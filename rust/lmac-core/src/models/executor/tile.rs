@@ -9,10 +9,10 @@
 use super::Network;
 use super::attention::{Attention, Scratch};
 use super::lane::Lane;
-use super::ring::Span;
-use super::sparse::{Active, ColumnMatrix, STRIP};
 use super::team::Team;
 use crate::memory::prefetch;
+use crate::models::span::Span;
+use crate::models::weights::sparse::{Active, ColumnMatrix, STRIP};
 
 /// Rows of a tile: enough for the arithmetic to outweigh the reading of the weights, few enough
 /// for the activations to stay in the second-level cache.

@@ -6,6 +6,7 @@
 use crate::coding::adaptive::logistic::stretch;
 use crate::coding::adaptive::refinement::Refinement;
 use crate::coding::adaptive::tree::Node;
+use crate::error::Result;
 
 pub(in crate::coding::adaptive) const INPUTS: usize = 2;
 
@@ -14,10 +15,11 @@ pub(in crate::coding::adaptive) struct Calibrated {
 }
 
 impl Calibrated {
-    pub(in crate::coding::adaptive) fn new(content_len: usize) -> Self {
-        Self {
-            refinements: [(); INPUTS].map(|()| Refinement::new(content_len)),
-        }
+    pub(in crate::coding::adaptive) fn new(content_len: usize) -> Result<Self> {
+        let refinement = || Refinement::new(content_len);
+        Ok(Self {
+            refinements: [refinement()?, refinement()?],
+        })
     }
 
     /// Before a symbol, with the hashes of what it comes after.

@@ -10,7 +10,8 @@ use crate::coding::adaptive::contexts::{self, Context};
 use crate::coding::adaptive::logistic::{HALF, rough_stretch};
 use crate::coding::adaptive::mixer::Arithmetic;
 use crate::coding::adaptive::past::Past;
-use crate::coding::adaptive::slots::{Address, COUNT_BITS, Cell, Slots};
+use crate::coding::adaptive::slots::{Address, BUCKET_BYTES, COUNT_BITS, Cell, Slots};
+use crate::error::Result;
 
 pub(in crate::coding::adaptive) const CONTEXTS: usize = contexts::COUNT;
 
@@ -27,6 +28,15 @@ const BUCKETS_PER_SYMBOL: usize = 2 * CONTEXTS;
 
 /// 48 MiB.
 const MAX_BUCKETS: usize = 3 << 18;
+
+const fn buckets(content_len: usize) -> usize {
+    let buckets = content_len * BUCKETS_PER_SYMBOL;
+    if buckets < MAX_BUCKETS {
+        buckets
+    } else {
+        MAX_BUCKETS
+    }
+}
 
 /// A meaning goes this part of the way, `2^-MEANING_SHIFT`, towards each bit.
 const MEANING_SHIFT: u32 = 7;
@@ -59,14 +69,14 @@ impl Hashed {
         content_len: usize,
         lanes: usize,
         meanings: &[[u16; 256]; CONTEXTS],
-    ) -> Self {
+    ) -> Result<Self> {
         let meanings: Vec<[u32; 256]> = meanings
             .iter()
             .map(|meanings| meanings.map(|meaning| u32::from(meaning) << 16 ^ HALF))
             .collect();
-        Self {
+        Ok(Self {
             contexts: contexts::all(lanes),
-            slots: Slots::new((content_len * BUCKETS_PER_SYMBOL).min(MAX_BUCKETS)),
+            slots: Slots::new(buckets(content_len))?,
             hashes: [0; CONTEXTS],
             addresses: [Address::default(); CONTEXTS],
             next_addresses: [[Address::default(); CONTEXTS]; 2],
@@ -74,7 +84,12 @@ impl Hashed {
             cells: [Cell::default(); PADDED],
             said: [0; PADDED],
             meanings: meanings.try_into().expect("as many as there were"),
-        }
+        })
+    }
+
+    /// The memory of all slots.
+    pub(in crate::coding::adaptive) const fn bytes(content_len: usize) -> usize {
+        buckets(content_len) * BUCKET_BYTES
     }
 
     /// The meanings as they are now, in 2^-16.

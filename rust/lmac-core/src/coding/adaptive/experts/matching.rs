@@ -8,7 +8,8 @@ use crate::coding::adaptive::chance::Chance;
 use crate::coding::adaptive::logistic::stretch;
 use crate::coding::adaptive::past::{Past, hash};
 use crate::coding::adaptive::tree::{NO_RANK, Tree};
-use crate::memory::{prefetch, zeros_for_random_use};
+use crate::error::Result;
+use crate::memory::{filled, prefetch, zeros_for_random_use};
 
 const INPUTS: usize = 2;
 
@@ -20,6 +21,10 @@ const PRIOR_COUNT: u32 = 10;
 
 /// Entries of a table at most: 4 MiB each.
 const MAX_ENTRIES: usize = 1 << 20;
+
+fn entries(content_len: usize) -> usize {
+    content_len.clamp(1, MAX_ENTRIES).next_power_of_two()
+}
 
 /// Symbols that must agree for a match, long ones tried first.
 const MIN_LENS: [u32; 2] = [8, 5];
@@ -93,16 +98,24 @@ impl Matching {
         content_len: usize,
         lanes: usize,
         chances: &[u16; CLASSES],
-    ) -> Self {
-        let entries = content_len.clamp(1, MAX_ENTRIES).next_power_of_two();
-        Self {
-            lanes: vec![Match::default(); lanes],
-            tables: MIN_LENS.map(|_| zeros_for_random_use(entries)),
+    ) -> Result<Self> {
+        let entries = entries(content_len);
+        Ok(Self {
+            lanes: filled(Match::default(), lanes)?,
+            tables: [
+                zeros_for_random_use(entries)?,
+                zeros_for_random_use(entries)?,
+            ],
             chances: chances.map(|chance| Chance::new(chance.into(), PRIOR_COUNT)),
             promised: None,
             expected: NO_RANK,
             class: 0,
-        }
+        })
+    }
+
+    /// The memory of both tables.
+    pub(in crate::coding::adaptive) fn bytes(content_len: usize) -> usize {
+        MIN_LENS.len() * entries(content_len) * size_of::<u32>()
     }
 
     /// The chances as they are now, in 2^-16.

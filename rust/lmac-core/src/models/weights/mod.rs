@@ -3,9 +3,13 @@
 //! Two things are proved here and relied upon everywhere else: every value lies in the range of
 //! docs/exact-transformer.md (section 3), and no sum of products can pass 2^24 (section 1).
 
-use super::attention::{Biases, Exp2Table};
-use super::matrix::{Activation, Matrix};
-use super::sparse::ColumnMatrix;
+pub(crate) mod biases;
+pub(crate) mod matrix;
+pub(crate) mod sparse;
+
+use self::biases::{Biases, Exp2Table};
+use self::matrix::{Activation, Matrix};
+use self::sparse::ColumnMatrix;
 use crate::error::{Error, Result};
 use crate::models::architecture::Architecture;
 
