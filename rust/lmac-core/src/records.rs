@@ -74,7 +74,7 @@ pub fn compress_many(
             Form::Frame => can_batch && is_one_lane(record.len(), &header, settings),
             Form::Bare => true,
         };
-        if is_batched && !record.is_empty() && !block::is_incompressible(record)? {
+        if is_batched && !record.is_empty() && !block::is_incompressible(record, predictor)? {
             together.push(index);
         } else {
             alone.push(index);
