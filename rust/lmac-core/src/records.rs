@@ -73,10 +73,11 @@ pub fn compress_many(
     let (mut together, mut alone) = (Vec::new(), Vec::new());
     for (index, &record) in records.iter().enumerate() {
         let is_batched = match form {
+            _ if record.is_empty() => false,
             Form::Frame => can_batch && is_one_lane(record.len(), &header, settings),
             Form::Bare => true,
         };
-        if is_batched && !record.is_empty() && !block::is_incompressible(record)? {
+        if is_batched && !block::is_incompressible(record, predictor)? {
             together.push(index);
         } else {
             alone.push(index);

@@ -54,7 +54,7 @@ pub fn encode(
     progress: &mut Progress<'_>,
 ) -> Result<Option<Coded<Vec<u8>>>> {
     check_ready(predictor)?;
-    if content.is_empty() || is_incompressible(content)? {
+    if content.is_empty() || is_incompressible(content, predictor)? {
         return Ok(None);
     }
     let coded = match frame.mode {
@@ -167,13 +167,21 @@ fn trial_pays(
     Ok(with.is_some())
 }
 
-/// Whether content that is long enough for the question is noise, and the mixture finds nothing in pieces of it, either.
-pub(crate) fn is_incompressible(content: &[u8]) -> Result<bool> {
+/// Whether content that is long enough for the question is noise, and neither the mixture nor the network, which may know
+/// what no statistics show, finds anything in pieces of it.
+pub(crate) fn is_incompressible(content: &[u8], predictor: &mut dyn Predictor) -> Result<bool> {
     if content.len() <= SHORT || !is_noise(content) {
         return Ok(false);
     }
+    let progress: &mut Progress<'_> = &mut |_| true;
     let trial = sample(content, NOISE_TRIAL_LEN);
-    Ok(bytes::encode_without_network(&trial, &mut |_| true)?.len() >= trial.len())
+    if bytes::encode_without_network(&trial, progress)?.len() < trial.len() {
+        return Ok(false);
+    }
+    let piece = &trial[..NOISE_TRIAL_LEN / TRIAL_PIECES];
+    let (lanes, limit) = (Lanes::single(piece.len()), piece.len() - 1);
+    let with = encode_with_network(piece, lanes, Mode::Static, limit, predictor, progress)?;
+    Ok(with.is_none())
 }
 
 /// `len` bytes from all over the content, which is longer.
