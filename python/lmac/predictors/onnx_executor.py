@@ -90,10 +90,10 @@ class OnnxExecutor:
         return self._run({name: np.ascontiguousarray(array) for name, array in inputs.items()})
 
     def _run(self, inputs: dict[str, NDArray[np.int64]]) -> NDArray[np.int16]:
-        for name, array in inputs.items():
-            self._binding.bind_cpu_input(name, array)
-        self._binding.bind_output("logits")  # anew: it is allocated by the call, with the shape of the call
         try:
+            for name, array in inputs.items():
+                self._binding.bind_cpu_input(name, array)
+            self._binding.bind_output("logits")  # anew: it is allocated by the call, with the shape of the call
             self._session.run_with_iobinding(self._binding)
         except Exception as error:  # ONNX Runtime's exceptions share no narrower ancestor
             raise PredictorError(f"ONNX Runtime failed: {error}") from error
@@ -105,7 +105,10 @@ class OnnxExecutor:
 
         device = "cuda" if self._session.get_providers()[0].startswith("CUDA") else "cpu"
         shape = (self._lanes, slots, self._architecture["head_dim"])
-        return OrtValue.ortvalue_from_numpy(np.zeros(shape, np.float32), device)
+        try:
+            return OrtValue.ortvalue_from_numpy(np.zeros(shape, np.float32), device)
+        except Exception as error:  # ONNX Runtime's exceptions share no narrower ancestor
+            raise PredictorError(f"there is no memory for the keys and values of {self._lanes} lanes: {error}") from error
 
     def _self_test(self) -> None:
         symbols, expected = self._model.known_answer

@@ -138,12 +138,12 @@ class StepGraph:
         Raises:
             PredictorError: ONNX Runtime failed.
         """
-        binding = self._bind_caches()
         inputs = self._inputs(tokens)  # kept until they are read
-        for name, array in inputs.items():
-            binding.bind_cpu_input(name, array)
-        binding.bind_output("logits", "cpu")  # anew: it is allocated by the call
         try:
+            binding = self._bind_caches()
+            for name, array in inputs.items():
+                binding.bind_cpu_input(name, array)
+            binding.bind_output("logits", "cpu")  # anew: it is allocated by the call
             self._session.run_with_iobinding(binding)
         except Exception as error:  # ONNX Runtime's exceptions share no narrower ancestor
             raise PredictorError(f"ONNX Runtime failed: {error}") from error
