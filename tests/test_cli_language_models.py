@@ -65,7 +65,7 @@ def test_another_model_is_refused(compressed: Path) -> None:
         ("nowhere/", [], "No such file"),
         (EXPORTED, [], "has no model.onnx"),
         (EXPORTED / "llama", ["--tokenizer", "missing.json"], "missing.json: No such file"),
-        (EXPORTED / "llama", ["--tokenizer", __file__], "the tokenizer.json cannot be read"),
+        (EXPORTED / "llama", ["--tokenizer", __file__], "the tokenizer.json cannot be used"),
         (EXPORTED / "llama", ["--context-length", "4096"], "between 2 and the model's 128"),
         (EXPORTED / "llama", ["--executor", "native"], "runs exact models only"),
     ],

@@ -6,6 +6,7 @@ import base64
 import json
 import struct
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -229,6 +230,15 @@ def test_maps_of_characters_that_are_shorter_than_they_say_are_refused_before_me
         spec["normalizer"]["normalizers"][0]["precompiled_charsmap"] = base64.b64encode(charsmap).decode()
         with pytest.raises(lmac.LmacError, match="precompiled_charsmap"):
             Tokenizer(json.dumps(spec).encode(), SIZE)
+
+
+def test_normalizers_that_make_much_of_little_are_refused() -> None:
+    grow = {"type": "Replace", "pattern": {"String": "a"}, "content": "a" * 70}
+    for steps, is_refused in (([grow], False), ([grow, grow], True), ([{"type": "Sequence", "normalizers": [grow]}, grow], True)):
+        data = changed(trained_tokenizer(TEXT, SIZE), normalizer={"type": "Sequence", "normalizers": steps})
+        with pytest.raises(lmac.LmacError, match="4900 bytes of a letter") if is_refused else nullcontext():
+            tokenizer = Tokenizer(data, SIZE)
+            assert spell(tokenizer, tokenizer.tokenize(TEXT.encode())) == TEXT.encode()
 
 
 def test_merges_that_make_no_token_are_refused_before_the_library_copies_them(capfd: pytest.CaptureFixture[str]) -> None:

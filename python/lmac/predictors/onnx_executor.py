@@ -93,7 +93,8 @@ class OnnxExecutor:
         if name in self._rings:
             held = self._rings[name].numpy()
             grown[:, : held.shape[1]] = held
-        self._rings[name] = ring = OrtValue.ortvalue_from_numpy(grown, device)
+        with naming_errors(PredictorError, f"there is no memory for the keys and values of {self._lanes} lanes"):
+            self._rings[name] = ring = OrtValue.ortvalue_from_numpy(grown, device)
         self._binding.bind_ortvalue_input(name, ring)
         self._binding.bind_ortvalue_output(f"new_{name}", ring)
 
@@ -117,10 +118,10 @@ class OnnxExecutor:
         return self._run({name: np.ascontiguousarray(array) for name, array in inputs.items()})
 
     def _run(self, inputs: dict[str, NDArray[np.int64]]) -> NDArray[np.int16]:
-        for name, array in inputs.items():
-            self._binding.bind_cpu_input(name, array)
-        self._binding.bind_output("logits")  # anew: it is allocated by the call, with the shape of the call
         with naming_errors(PredictorError, "ONNX Runtime failed"):
+            for name, array in inputs.items():
+                self._binding.bind_cpu_input(name, array)
+            self._binding.bind_output("logits")  # anew: it is allocated by the call, with the shape of the call
             self._session.run_with_iobinding(self._binding)
         logits: NDArray[np.float32] = self._binding.get_outputs()[0].numpy()
         return logits.astype(np.int16)

@@ -139,12 +139,12 @@ class StepGraph:
         Raises:
             PredictorError: ONNX Runtime failed.
         """
-        binding = self._bind_caches()
         inputs = self._inputs(tokens)  # kept until they are read
-        for name, array in inputs.items():
-            binding.bind_cpu_input(name, array)
-        binding.bind_output("logits", "cpu")  # anew: it is allocated by the call
         with naming_errors(PredictorError, "ONNX Runtime failed"):
+            binding = self._bind_caches()
+            for name, array in inputs.items():
+                binding.bind_cpu_input(name, array)
+            binding.bind_output("logits", "cpu")  # anew: it is allocated by the call
             self._session.run_with_iobinding(binding)
         *self._pasts, logits = binding.get_outputs()
         self._length += tokens.shape[1]

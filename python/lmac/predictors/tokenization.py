@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +26,9 @@ PIECE_LEN = 1 << 14
 
 #: No tokenizer.json is longer than this, in bytes; those of 260,000 tokens have 35 MB.
 MAX_LEN = 1 << 28
+
+#: How much longer a normalizer may make a text, in bytes; the most that NFKC makes of a character is 33.
+MAX_GROWTH = 1 << 12
 
 # Letters, digits, spaces and signs: of one byte, two, three and four.
 _SAMPLE = "The 12 p\u00e9cks \u6f22\U0001f642.\n"
@@ -137,10 +141,17 @@ def _parse(data: bytes) -> dict[str, Any]:
         raise LmacError(f"the tokenizer.json has {len(data)} bytes, and lmac reads at most {MAX_LEN}")
     spec: dict[str, Any] = json.loads(data)
     _check_merges(spec["model"])
-    for step in _steps(spec.get("normalizer"), "normalizers"):
-        if step["type"] == "Precompiled":
-            _check_charsmap(step["precompiled_charsmap"])
+    growth = math.prod(map(_growth, _steps(spec.get("normalizer"), "normalizers")))
+    if growth > MAX_GROWTH:
+        raise LmacError(f"the tokenizer.json cannot be used: its normalizer may make {growth} bytes of a letter")
     return spec
+
+
+def _growth(step: dict[str, Any]) -> int:
+    """How many bytes a step of a normalizer may make of one."""
+    if step["type"] == "Precompiled":
+        return max(map(len, _charsmap(step["precompiled_charsmap"]).split(b"\0")), default=1) or 1
+    return max(len(step["content"].encode()), 1) if step["type"] == "Replace" else 1
 
 
 def _check_merges(model: dict[str, Any]) -> None:
@@ -152,14 +163,20 @@ def _check_merges(model: dict[str, Any]) -> None:
             raise LmacError(f"the tokenizer.json cannot be used: {first!a} and {second!a} are merged into what is no token")
 
 
-def _check_charsmap(text: str) -> None:
-    """A map of characters, in base 64: the length of a table, the table, and a text. The library takes memory for the table before it looks for it."""
+def _charsmap(text: str) -> bytes:
+    """The strings of a map of characters, which is, in base 64, the length of a table, the table, and the strings, each with a zero behind it.
+
+    Raises:
+        LmacError: A part is missing; the library takes memory for the table before it looks for it.
+    """
     charsmap = base64.b64decode(text, validate=True)
     table_len = int.from_bytes(charsmap[:4], "little")
     is_whole = table_len % 4 == 0 and 4 <= table_len <= len(charsmap) - 4
     if not is_whole or base64.b64encode(charsmap).decode() != text:
         raise LmacError("the tokenizer.json cannot be used: its precompiled_charsmap is damaged")
-    charsmap[4 + table_len :].decode("utf-8")
+    strings = charsmap[4 + table_len :]
+    strings.decode("utf-8")  # or the library panics
+    return strings
 
 
 def _without_chance(spec: dict[str, Any]) -> dict[str, Any]:

@@ -72,17 +72,10 @@ pub(crate) fn prefetch<T>(elements: &[T], index: usize) {
 }
 
 /// Zeros, in memory that the system has not touched yet, with large pages where they are worth it.
-<<<<<<< HEAD
-#[expect(clippy::cast_ptr_alignment, reason = "the layout has the alignment")]
-#[expect(
-    clippy::same_length_and_capacity,
-    reason = "the layout is of exactly that many"
-=======
 #[expect(
     clippy::cast_ptr_alignment,
     clippy::same_length_and_capacity,
     reason = "the layout is that of as many numbers"
->>>>>>> memory
 )]
 pub(crate) fn zeros_for_random_use(len: usize) -> Result<Vec<u32>> {
     let layout = Layout::array::<u32>(len).map_err(|_| out_of_memory::<u32>(len))?;
