@@ -82,7 +82,7 @@ fn products_of_active_inputs_are_those_of_all() {
             let mut expected = vec![0; matrix.padded_outputs()];
             Scalar.multiply(matrix.panels(), &activations, &mut expected);
             let matrix = ColumnMatrix::pack(&weights, shifts);
-            let mut active = Active::new(activations.len());
+            let mut active = Active::new(activations.len()).unwrap();
             kernel.gather(&activations, &mut active);
             for (strip, expected) in matrix.strips().iter().zip(expected.chunks(STRIP)) {
                 let results = kernel.multiply_active(strip, &active);
@@ -105,7 +105,7 @@ fn the_most_and_greatest_activations_have_room() {
         let activations = [255; 4096];
         for instruction_set in InstructionSet::available() {
             let kernel = kernel_for(instruction_set).unwrap();
-            let mut active = Active::new(activations.len());
+            let mut active = Active::new(activations.len()).unwrap();
             for _ in 0..2 {
                 kernel.gather(&activations, &mut active);
                 let results = kernel.multiply_active(&matrix.strips()[0], &active);

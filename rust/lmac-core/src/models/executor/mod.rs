@@ -44,7 +44,7 @@ use crate::predictor::Predictor;
 /// What a lane takes before it has seen anything, or less.
 const LANE_BYTES: usize = 1 << 11;
 
-/// For tiles, lanes, and whatever else is small.
+/// For lanes, and whatever else is small.
 const KEPT_BYTES: usize = 16 << 20;
 
 /// Runs a model on this processor.
@@ -129,12 +129,14 @@ impl Executor {
             Some(threads) => threads,
             None => std::thread::available_parallelism().map_or(1, usize::from),
         };
-        // Threads may take all the memory there is for their stacks: what the rest needs is kept from them.
+        // Threads may take all the memory there is for their tiles and stacks: what the rest needs is kept from them.
+        let mut tiles = vec![Tile::new(network)?];
         let mut kept = Vec::<u8>::new();
         reserve(&mut kept, KEPT_BYTES)?;
-        let team = Team::new(threads);
+        tiles.extend((1..threads).map_while(|_| Tile::new(network).ok()));
+        let team = Team::new(tiles.len());
         drop(kept);
-        let tiles = (0..team.threads()).map(|_| Tile::new(network)).collect();
+        tiles.truncate(team.threads());
         Ok(Self {
             model,
             instruction_set,
@@ -248,15 +250,13 @@ fn refused(reason: &str) -> Error {
 }
 
 /// Computes the known answer (section 9), in tiles like any other call.
-fn reproduces_known_answer(network: Network<'_>) -> bool {
+fn reproduces_known_answer(network: Network<'_>) -> Result<bool> {
     let architecture = network.model.architecture();
-    let (mut lanes, mut tile) = ([Lane::new(architecture)], Tile::new(network));
+    let (mut lanes, mut tile) = ([Lane::new(architecture)], Tile::new(network)?);
     let known_answer = network.model.known_answer();
     let mut symbols = vec![architecture.alphabet_size];
     symbols.extend(&known_answer.symbols);
-    if lanes[0].reserve(symbols.len()).is_err() {
-        return false;
-    }
+    lanes[0].reserve(symbols.len())?;
     let mut logits = vec![0; TILE_ROWS * architecture.alphabet_size as usize];
     let mut hash = Sha256::new();
     for symbols in symbols.chunks(TILE_ROWS) {
@@ -271,5 +271,5 @@ fn reproduces_known_answer(network: Network<'_>) -> bool {
             hash.update(logit.to_le_bytes());
         }
     }
-    <[u8; 32]>::from(hash.finalize()) == known_answer.logits_sha256
+    Ok(<[u8; 32]>::from(hash.finalize()) == known_answer.logits_sha256)
 }

@@ -10,7 +10,8 @@ use super::Network;
 use super::attention::{Attention, Scratch};
 use super::lane::Lane;
 use super::team::Team;
-use crate::memory::prefetch;
+use crate::error::Result;
+use crate::memory::{filled, prefetch};
 use crate::models::span::Span;
 use crate::models::weights::sparse::{Active, ColumnMatrix, STRIP};
 
@@ -56,25 +57,27 @@ pub(crate) struct Tile {
 }
 
 impl Tile {
-    pub fn new(network: Network<'_>) -> Self {
+    pub fn new(network: Network<'_>) -> Result<Self> {
         let architecture = network.model.architecture();
         let (width, hidden) = (architecture.width as usize, architecture.hidden as usize);
         let keys_values = 2 * architecture.head_dim as usize;
         let logits = network.model.weights().logits.padded_outputs();
         let results = logits.max(hidden).max(width + keys_values);
-        Self {
+        Ok(Self {
             rows: Vec::with_capacity(TILE_ROWS),
             context_rows: Vec::with_capacity(TILE_ROWS * architecture.contexts.len()),
-            features: vec![0; TILE_ROWS * architecture.context_inputs()],
-            residual: vec![0; TILE_ROWS * width],
-            normed: vec![0; TILE_ROWS * width],
-            queries: vec![0; TILE_ROWS * width],
-            keys_values: vec![0; TILE_ROWS * keys_values],
-            hidden: vec![0; TILE_ROWS * hidden],
-            active: (0..TILE_ROWS).map(|_| Active::new(hidden)).collect(),
-            results: vec![0; TILE_ROWS * results],
+            features: filled(0, TILE_ROWS * architecture.context_inputs())?,
+            residual: filled(0, TILE_ROWS * width)?,
+            normed: filled(0, TILE_ROWS * width)?,
+            queries: filled(0, TILE_ROWS * width)?,
+            keys_values: filled(0, TILE_ROWS * keys_values)?,
+            hidden: filled(0, TILE_ROWS * hidden)?,
+            active: (0..TILE_ROWS)
+                .map(|_| Active::new(hidden))
+                .collect::<Result<_>>()?,
+            results: filled(0, TILE_ROWS * results)?,
             scratch: Scratch::new(architecture.longest_window()),
-        }
+        })
     }
 
     /// Removes all rows.

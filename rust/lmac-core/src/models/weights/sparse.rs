@@ -10,7 +10,8 @@
 //! several times. Since weights lie in -63..=63 as well, the eight products of an output add up to at
 //! most `8 * 63 * 63 < 2^15`: a kernel adds them in 16 bits and widens their sum.
 
-use crate::memory::prefetch;
+use crate::error::Result;
+use crate::memory::{filled, prefetch};
 
 /// Outputs that are computed together.
 pub(crate) const STRIP: usize = 64;
@@ -110,14 +111,14 @@ pub(crate) struct Active {
 
 impl Active {
     /// Room for the active ones of as many inputs, at most 4,096.
-    pub fn new(inputs: usize) -> Self {
+    pub fn new(inputs: usize) -> Result<Self> {
         // Eight are written at a time, however few are kept.
         let room = inputs * usize::from(u8::MAX.div_ceil(MAX_VALUE)) + EIGHT;
-        Self {
-            inputs: vec![0; room],
-            values: vec![0; room],
+        Ok(Self {
+            inputs: filled(0, room)?,
+            values: filled(0, room)?,
             len: 0,
-        }
+        })
     }
 
     /// Begins anew; nothing is there before `Entries::finish`.
@@ -256,7 +257,7 @@ mod tests {
 
     #[test]
     fn great_activations_are_entered_several_times() {
-        let mut active = Active::new(32);
+        let mut active = Active::new(32).unwrap();
         for _ in 0..2 {
             let mut entries = active.refill();
             for (input, activation) in [(3, 1), (4, 63), (5, 0), (9, 64), (31, 255)] {
