@@ -185,6 +185,18 @@ def drawn(columns: int, *arguments: object, encoding: str = "utf-8") -> list[str
     return [line for line in re.split(re.escape(CLEAR_LINE), output.decode(encoding)) if "%" in line]
 
 
+def test_a_terminal_that_changes_its_width_is_asked_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    controller, terminal = pty.openpty()
+    with os.fdopen(terminal, "w") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        for columns in (80, 30, 60):
+            fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+            ProgressLine().draw("a-rather-long-name-of-a-file.txt:", [" 45 %"])
+            line = os.read(controller, 4096).decode().removeprefix(CLEAR_LINE)
+            assert len(line) == min(columns - 1, 39)
+    os.close(controller)
+
+
 @pytest.mark.parametrize("name", ["text", "long" * 40 + ".txt", "数据压缩" * 15, "a\nb\x1b[2J"])
 @pytest.mark.parametrize("columns", [80, 40, 12, 0])
 def test_the_program_never_fills_a_line(name: str, columns: int, tmp_path: Path, tiny_text: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import pty
 import random
 import re
 import signal
@@ -114,6 +115,21 @@ def test_input_that_is_not_there_yet_is_waited_for(tiny_text: bytes) -> None:
         stdout, stderr = process.communicate(timeout=60)
     assert (process.returncode, stderr) == (0, b"")
     assert lmac.Codec(TINY_MODEL).decompress(stdout) == tiny_text
+
+
+def test_an_answer_that_is_not_there_yet_is_waited_for(source: Path) -> None:
+    source.with_name("text.lmac").write_bytes(b"old")
+    controller, terminal = pty.openpty()
+    os.set_blocking(terminal, False)
+    with subprocess.Popen([*LMAC, str(source)], stdin=terminal, stdout=terminal, stderr=terminal) as process:
+        time.sleep(1)
+        assert process.poll() is None
+        os.write(controller, b"y\n")
+        process.wait(timeout=20)
+    assert process.returncode == 0
+    assert source.with_name("text.lmac").read_bytes() != b"old"
+    os.close(terminal)
+    os.close(controller)
 
 
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])

@@ -21,7 +21,7 @@ from .listing import HEAD, Listing, read_listing
 from .operations import Restorer, compress
 from .options import STDIN
 from .progress import Progress
-from .standard_streams import Stdout, say
+from .standard_streams import Stdout, say, stdin
 
 SUFFIX = ".lmac"
 
@@ -188,7 +188,7 @@ class Command:
         if self._options.quiet or STDIN in self._options.files or not (sys.stdin.isatty() and sys.stderr.isatty()):
             return False
         say(f"lmac: {target} already exists; overwrite it (y/n)? ")
-        return sys.stdin.readline().strip().lower() in ("y", "yes")
+        return stdin().readline().strip().lower() in (b"y", b"yes")
 
     def _sibling(self, path: Path | None) -> Path:
         """FILE.lmac for FILE, or the reverse."""
