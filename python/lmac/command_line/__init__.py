@@ -1,5 +1,6 @@
-"""The program ``lmac``: ``cli`` reads its options, ``command`` does what they ask for, to one file after the other.
+"""The program ``lmac``: ``cli`` is its entry point, ``command`` does what it is asked for, to one file after the other.
 
-``files`` writes files whole or not at all, ``operations`` passes content through a codec, ``progress`` shows how far it is;
-``listing`` is ``lmac -l``, ``doctor`` is ``lmac doctor``.
+``parsing`` reads the command line: ``options`` are lmac's own, ``foreign_options`` those of gzip, xz and zstd. ``files`` writes files whole
+or not at all, ``operations`` passes content through a codec, ``progress`` shows how far it is, ``standard_streams`` and ``interruption`` deal with
+what may happen to them meanwhile. ``listing`` is ``lmac -l``, ``doctor`` is ``lmac doctor``.
 """

@@ -91,8 +91,9 @@ class Progress:
 
 
 def speed(done_bytes: int, seconds: float) -> str:
-    """Bytes per second, in the unit of the project's tables."""
-    return f"{done_bytes / max(seconds, 1e-9) / 1000:.1f} kB/s"
+    """How fast it goes; large models take more than a second for a kilobyte."""
+    rate = round(done_bytes / max(seconds, 1e-9))
+    return f"{rate / 1000:.1f} kB/s" if rate >= 1000 else f"{rate} B/s"
 
 
 def amount(count: float) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import io
 import os
 import stat
 import sys
@@ -16,8 +17,10 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from ..filesystem.atomic_file import AtomicFile
 from ..filesystem.folder import Place, naming, place_of
+from ..filesystem.input_file import input_of
 from .files import Device, Nowhere, RefusedError, Sink, Source
 from .names import STDIN, SUFFIX, shown
+from .standard_streams import STDIN as STDIN_DESCRIPTOR
 from .standard_streams import STDOUT, Stdout, say
 
 
@@ -119,4 +122,5 @@ def _is_answered_yes(question: str, options: argparse.Namespace) -> bool:
     if options.quiet or STDIN in options.files or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return False
     say(f"lmac: {shown(question)}")
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    with io.BufferedReader(input_of(os.dup(STDIN_DESCRIPTOR), "standard input")) as answers:
+        return answers.readline().strip().lower() in (b"y", b"yes")

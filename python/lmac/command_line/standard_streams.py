@@ -47,7 +47,7 @@ class Stdout:
             return
         poll = select.poll()
         poll.register(STDOUT, 0)
-        if any(event & select.POLLERR for _, event in poll.poll(0)):
+        if any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0)):
             raise StdoutError(BrokenPipeError())
 
 
