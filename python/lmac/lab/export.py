@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from .._core import Model
+from ..filesystem.atomic_file import replacing
 from ..predictors.model import read_model
 from . import reference
 from .architecture import Architecture
@@ -47,9 +48,8 @@ def export(tensors: Tensors, architecture: Architecture, path: Path) -> None:
 
 def write(model: bytes, path: Path) -> None:
     """Replaces a file at once."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_bytes(model)
-    temporary.replace(path)
+    with replacing(path) as file:
+        file.write(model)
 
 
 def model_file(tensors: Tensors, architecture: Architecture) -> bytes:

@@ -23,6 +23,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from .._core import Executor, Model
+from ..filesystem.atomic_file import replacing
 from .architecture import Architecture
 from .data import IGNORED, Sampler, Source, pieces, shifted
 from .export import model_file, write
@@ -103,7 +104,6 @@ class Training:
 
     def save(self, path: Path) -> None:
         """Writes a checkpoint that :meth:`resume` reads; the old one stays whole until the new one is."""
-        temporary = path.with_name(path.name + ".new")
         state = {
             "architecture": self.model.architecture.to_json(),
             "settings": asdict(self.settings),
@@ -112,8 +112,8 @@ class Training:
             "average": self.average and _halved(self.average),
             "optimizers": [_shortened(optimizer.state_dict()) for optimizer in self.optimizers],
         }
-        torch.save(state, temporary)
-        temporary.replace(path)
+        with replacing(path) as file:
+            torch.save(state, file)
 
     @classmethod
     def resume(cls, path: Path, device: torch.device, changes: Mapping[str, Any]) -> Training:

@@ -35,9 +35,12 @@ def resolve(name: str) -> Path:
     if not (name.startswith(PREFIX) and _NAME.fullmatch(repository) and is_revision and ".." not in name):
         raise LmacError(f"{name!r} is no name of a model: write hf:owner/repo, or hf:owner/repo@revision")
     try:
-        from huggingface_hub import snapshot_download
+        from huggingface_hub import constants, snapshot_download
     except ImportError as error:
         raise LmacError(f"{name} needs huggingface_hub ({error}): pip install 'lmac[hf]'; or give the path of the model's folder") from error
+    reference = Path(constants.HF_HUB_CACHE, f"models--{repository.replace('/', '--')}", "refs", revision or "main")
+    if reference.exists() and not reference.is_file():  # the library would wait for a pipe
+        raise LmacError(f"{reference} is not a regular file; remove it and download the model again")
     try:
         # No file is required here: whoever downloads one of several variants of a model has what lmac needs.
         return Path(snapshot_download(repository, revision=revision or None, local_files_only=True, allow_patterns=[]))

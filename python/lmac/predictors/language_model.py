@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._core import LmacError, OnnxSummary, PredictorError, Vocabulary
+from ..filesystem.input_file import MAX_JSON_LEN, read_whole
 from .fingerprint import machine_fingerprint, to_text
 from .model_files import ModelFiles
 from .predictor import Predictor
@@ -86,7 +87,7 @@ class LanguageModel:
         if self.graph.has_one_lane:
             self.lane_len = MAX_LANE_LEN
         self.alphabet_size = self._find_alphabet_size(session)
-        self._tokenizer = Tokenizer(files.tokenizer.read_bytes(), self.alphabet_size)
+        self._tokenizer = Tokenizer(read_whole(files.tokenizer, MAX_JSON_LEN), self.alphabet_size)
         self.vocabulary = self._tokenizer.vocabulary
         self._begin, self._unknown = _special_tokens(files, self.alphabet_size)
         self._context_length = self._find_context_length(files, context_length)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from .._core import Executor, LmacError, Model, OnnxSummary
+from ..filesystem.input_file import MAX_GRAPH_LEN, MAX_JSON_LEN, read_whole
 from . import hub
 from .predictor import Predictor
 
@@ -147,7 +148,7 @@ def _with_tokens(predictor: Predictor, tokenizer: Path | None, *, is_asked_for: 
     from .tokenization import Tokenizer, byte_vocabulary
 
     if tokenizer is not None:
-        tokens = Tokenizer(tokenizer.read_bytes(), size)
+        tokens = Tokenizer(read_whole(tokenizer, MAX_JSON_LEN), size)
         return TokenPredictor(predictor, tokens.vocabulary, tokens)
     if size > BYTES:
         raise LmacError(f"the model has {size} symbols: name the tokenizer that says what they spell (tokenizer=, --tokenizer)")
@@ -168,13 +169,13 @@ def read_model(model: str | os.PathLike[str] | bytes | None) -> bytes:
     A name wins over a file in the working directory that is called the same: ``./default`` is the file.
 
     Raises:
-        LmacError: A plain word (no folder, no suffix) that is neither a known name nor a file.
+        LmacError: A plain word (no folder, no suffix) that is neither a known name nor a file; or what is there is no regular file, or too long.
         OSError: The file cannot be read.
     """
     if isinstance(model, bytes):
         return model
     path = _path(model)
-    return _packaged(str(model or DEFAULT_MODEL)) if path is None else path.read_bytes()
+    return _packaged(str(model or DEFAULT_MODEL)) if path is None else read_whole(path, MAX_GRAPH_LEN)
 
 
 def _path(model: str | os.PathLike[str] | None) -> Path | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from .._core import LmacError, OnnxSummary
+from ..filesystem.input_file import MAX_GRAPH_LEN, MAX_JSON_LEN, open_regular, read_whole
 
 #: Where the graph is in a folder that does not say it, the best first.
 _GRAPHS = ("model.onnx", "decoder_model_merged.onnx", "decoder_with_past_model.onnx")
@@ -55,7 +56,7 @@ class ModelFiles:
 
     def read_graph(self) -> bytes:
         """The bytes of the graph's file."""
-        return self.graph.read_bytes()
+        return read_whole(self.graph, MAX_GRAPH_LEN)
 
     def content_id(self, summary: OnnxSummary) -> bytes:
         """A hash of all weights, those in other files included.
@@ -65,7 +66,7 @@ class ModelFiles:
         """
         content = hashlib.sha256()
         for path in self.weights(summary):
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 content.update(hashlib.file_digest(file, "sha256").digest())
         return content.digest()
 
@@ -78,7 +79,7 @@ class ModelFiles:
         for name in summary.external_files:
             if Path(name).is_absolute() or ".." in Path(name).parts:
                 raise LmacError(f"{self.graph} refers to weights outside of its folder: {name}")
-            if not (self.graph.parent / name).is_file():
+            if not (self.graph.parent / name).exists():
                 raise LmacError(f"{self.graph.parent / name} is missing: {self.graph.name} has its weights there")
         return [self.graph, *(self.graph.parent / name for name in summary.external_files)]
 
@@ -105,7 +106,7 @@ def _find_graph(folder: Path) -> Path:
 
 
 def _find(folders: list[Path], name: str) -> Path | None:
-    return next((folder / name for folder in folders if (folder / name).is_file()), None)
+    return next((folder / name for folder in folders if (folder / name).exists()), None)
 
 
 def _read_json(folders: list[Path], name: str) -> dict[str, Any]:
@@ -113,7 +114,7 @@ def _read_json(folders: list[Path], name: str) -> dict[str, Any]:
     if path is None:
         return {}
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(read_whole(path, MAX_JSON_LEN))
     except (ValueError, RecursionError) as error:
         raise LmacError(f"{path} is damaged: {error}") from error
     if not isinstance(content, dict):
