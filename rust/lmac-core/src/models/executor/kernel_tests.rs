@@ -4,7 +4,8 @@ use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 
 use super::attention::{Attention, Scratch};
-use super::kernel::{Kernel, kernel_for};
+use super::choice::kernel_for;
+use super::kernel::Kernel;
 use super::ring::Ring;
 use super::scalar::Scalar;
 use crate::cpu::InstructionSet;

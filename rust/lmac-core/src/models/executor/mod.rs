@@ -12,6 +12,7 @@ mod attention;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod choice;
 mod kernel;
 #[cfg(test)]
 mod kernel_tests;
@@ -28,7 +29,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use self::kernel::{Kernel, kernel_for};
+use self::choice::kernel_for;
+use self::kernel::Kernel;
 use self::lane::Lane;
 use self::schedule::Call;
 use self::team::Team;
