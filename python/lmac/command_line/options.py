@@ -26,8 +26,8 @@ examples:
   lmac -d --recover damaged.lmac -o rest restore what is intact, say what is lost
   lmac doctor                            say what this machine has and what lmac uses of it
 
-exit status: 0 if all is well, 1 if anything failed (the other files are still worked on), 2 if --recover had to
-leave something out. An output file is complete or not there at all; it gets the source's permissions and
+exit status: 0 if all is well, 1 if anything failed (the other files are still worked on), 2 after a warning, or if
+--recover had to leave something out. An output file is complete or not there at all; it gets the source's permissions and
 modification time. Compression and decompression need the same model, which frames name (lmac -l). Where there is a
 file called doctor, "lmac doctor" compresses it, as "lmac ./doctor" and "lmac -- doctor" always do.
 Options of gzip, xz and zstd that are not here are ignored with a word, or refused before anything is done: man lmac.
