@@ -250,7 +250,7 @@ fn calls_of_the_wrong_size_are_errors() {
     ));
     for lanes in [1 << 40, usize::MAX / 2, usize::MAX] {
         assert!(
-            matches!(executor.start(lanes), Err(Error::Predictor(_))),
+            matches!(executor.start(lanes), Err(Error::OutOfMemory { .. })),
             "{lanes} lanes"
         );
     }
