@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use lmac_core::codec::inspect;
 use lmac_core::error::Result;
-use lmac_core::format::frame::Cursor;
+use lmac_core::format::cursor::Cursor;
 use lmac_core::format::frame_reader::{FrameInfo, FrameReader, MAX_HEADER_LEN};
 
 fn walk(data: &[u8]) -> Result<Vec<FrameInfo>> {

@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use lmac_core::codec::Settings;
-use lmac_core::format::frame::Cursor;
+use lmac_core::format::cursor::Cursor;
 use lmac_core::format::frame_reader::FrameReader;
 use lmac_core::stream::{Compressor, Flush};
 use lmac_fuzz::{Repetition, check_stream, settings, unpack};

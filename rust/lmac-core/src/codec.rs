@@ -10,7 +10,8 @@
 
 use crate::coding::block::{self, Coded};
 use crate::error::{Error, Result};
-use crate::format::frame::{Coding, Cursor, FrameHeader, MAX_BLOCK_LEN, Mode, Payload, abbreviate};
+use crate::format::cursor::Cursor;
+use crate::format::frame::{Coding, FrameHeader, MAX_BLOCK_LEN, Mode, Payload, abbreviate};
 use crate::format::frame_reader::{Block, FrameInfo, FrameReader, PAYLOAD};
 use crate::format::frame_writer::FrameWriter;
 use crate::format::place::Place;

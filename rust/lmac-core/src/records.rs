@@ -12,7 +12,8 @@ use crate::codec::{self, Room, Settings};
 use crate::coding::batch::{self, Block};
 use crate::coding::block::{self, Coded, SHORT, check_ready};
 use crate::error::{Error, Result};
-use crate::format::frame::{Cursor, FrameHeader, MAX_BLOCK_LEN, MODEL_ID_LEN, Mode, write_varint};
+use crate::format::cursor::{Cursor, write_varint};
+use crate::format::frame::{FrameHeader, MAX_BLOCK_LEN, MODEL_ID_LEN, Mode, take_len};
 use crate::format::frame_reader::FrameReader;
 use crate::format::frame_writer::FrameWriter;
 use crate::format::lanes::Lanes;
@@ -70,21 +71,9 @@ pub fn compress_many(
     let header = settings.frame_header(predictor, None, true);
     let mut blobs = vec![Vec::new(); records.len()];
     let can_batch = can_batch(predictor);
-    let (mut together, mut alone) = (Vec::new(), Vec::new());
-    for (index, &record) in records.iter().enumerate() {
-        let is_batched = match form {
-            _ if record.is_empty() => false,
-            Form::Frame => can_batch && is_one_lane(record.len(), &header, settings),
-            Form::Bare => true,
-        };
-        if is_batched && !block::is_incompressible(record, predictor)? {
-            together.push(index);
-        } else {
-            alone.push(index);
-        }
-    }
+    let (together, alone) = divide(records, form, &header, predictor, settings)?;
     let most = if can_batch { ENCODER_BATCH } else { 1 };
-    let lens = together.iter().map(|&index: &usize| records[index].len());
+    let lens = together.iter().map(|&index| records[index].len());
     let at_once = jobs_at_once(lens, settings.mode, predictor, settings.max_memory)?;
     let mut pool = Pool::new(predictor, at_once.min(together.len()))?;
     let batches = batches(together, most, pool.len(), |index| records[index].len());
@@ -123,6 +112,31 @@ pub fn compress_many(
         done += record.len() as u64;
     }
     Ok(blobs)
+}
+
+/// Which records are coded in batches, and which by themselves.
+fn divide(
+    records: &[&[u8]],
+    form: Form,
+    header: &FrameHeader,
+    predictor: &mut dyn Predictor,
+    settings: &Settings,
+) -> Result<(Vec<usize>, Vec<usize>)> {
+    let can_batch = can_batch(predictor);
+    let (mut together, mut alone) = (Vec::new(), Vec::new());
+    for (index, &record) in records.iter().enumerate() {
+        let is_batched = match form {
+            _ if record.is_empty() => false,
+            Form::Frame => can_batch && is_one_lane(record.len(), header, settings),
+            Form::Bare => true,
+        };
+        if is_batched && !block::is_incompressible(record, predictor)? {
+            together.push(index);
+        } else {
+            alone.push(index);
+        }
+    }
+    Ok((together, alone))
 }
 
 /// Writes the blob of a record; without a payload it is stored.
@@ -338,7 +352,7 @@ impl<'a> Source<'a> {
             return Ok(Self::Stored(blob));
         }
         let mut cursor = Cursor::new(blob);
-        let content_len = cursor.take_len("a bare record")?;
+        let content_len = take_len(&mut cursor, "a bare record")?;
         let payload = cursor.rest();
         match content_len {
             Some(len) if len == payload.len() && len > 0 => Ok(Self::Stored(payload)),

@@ -13,7 +13,7 @@ use std::iter;
 
 use crate::codec::{Settings, compress_blocks, decompress_block};
 use crate::error::{Error, Result};
-use crate::format::frame::Cursor;
+use crate::format::cursor::Cursor;
 use crate::format::frame_reader::{Block, FrameReader};
 use crate::format::frame_writer::FrameWriter;
 use crate::limits::{Limits, at_once, restoring_bytes};

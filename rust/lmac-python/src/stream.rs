@@ -2,7 +2,7 @@
 //!
 //! The predictor is an argument of every call, as in the core.
 
-use lmac_core::format::frame::Cursor;
+use lmac_core::format::cursor::Cursor;
 use lmac_core::format::frame_reader;
 use lmac_core::limits::{Limits, at_once, restoring_bytes};
 use lmac_core::stream::Flush;

@@ -6,6 +6,7 @@
 //! `FrameReader` and `FrameWriter`.
 
 use crate::error::{Error, Result};
+use crate::format::cursor::{Cursor, write_varint};
 use crate::format::lanes::Lanes;
 use crate::format::{fingerprint, phrases};
 use crate::models::model_id::ModelId;
@@ -43,9 +44,6 @@ const SINGLE_BLOCK: u8 = 0b1;
 const LANE_LEN_RULE: &str = "the lane length is not between 1 and 2^24";
 
 const FINGERPRINT_ERROR: Error = Error::InvalidHeader("the fingerprint is not 1 to 48 bytes long");
-
-/// Nine groups of seven bits: a varint is below 2^63.
-const MAX_VARINT_LEN: usize = 9;
 
 /// How symbols are coded.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
@@ -134,7 +132,7 @@ impl FrameHeader {
         };
         let lane_len = match descriptor & HAS_LANE_LEN {
             0 => None,
-            _ => match cursor.take_len("a frame header")? {
+            _ => match take_len(cursor, "a frame header")? {
                 None | Some(0) => return Err(Error::InvalidHeader(LANE_LEN_RULE)),
                 stated => stated,
             },
@@ -207,7 +205,7 @@ fn to_hex(model_id: [u8; MODEL_ID_LEN]) -> String {
 }
 
 fn read_magic_number(cursor: &mut Cursor<'_>) -> Result<()> {
-    let offset = cursor.base.saturating_add(cursor.position as u64);
+    let offset = cursor.offset();
     let rest = cursor.rest();
     let present_len = rest.len().min(MAGIC_NUMBER.len());
     if rest[..present_len] != MAGIC_NUMBER[..present_len] {
@@ -301,11 +299,9 @@ impl BlockHeader {
 
     /// Reads a header; `None` is the end mark of the frame.
     pub fn read(mode: Mode, cursor: &mut Cursor<'_>) -> Result<Option<Self>> {
-        let content_len = cursor
-            .take_len("a block header")?
-            .ok_or(Error::InvalidHeader(
-                "a block's content is longer than 2^24 bytes",
-            ))?;
+        let content_len = take_len(cursor, "a block header")?.ok_or(Error::InvalidHeader(
+            "a block's content is longer than 2^24 bytes",
+        ))?;
         if content_len == 0 {
             return Ok(None);
         }
@@ -373,100 +369,8 @@ impl Payload {
     }
 }
 
-/// Reads fields from a byte slice, one after the other, and never past its end.
-#[derive(Debug, Clone)]
-pub struct Cursor<'a> {
-    data: &'a [u8],
-    /// At most `data.len()`.
-    position: usize,
-    /// Where `data` begins in what the caller reads; only error messages need it.
-    base: u64,
-}
-
-impl<'a> Cursor<'a> {
-    /// Begins at the first byte.
-    #[must_use]
-    pub const fn new(data: &'a [u8]) -> Self {
-        Self::at(0, data)
-    }
-
-    /// Begins at the first byte of `data`, which is byte `base` of a longer input.
-    #[must_use]
-    pub const fn at(base: u64, data: &'a [u8]) -> Self {
-        Self {
-            data,
-            position: 0,
-            base,
-        }
-    }
-
-    /// How many bytes were taken.
-    #[must_use]
-    pub const fn position(&self) -> usize {
-        self.position
-    }
-
-    /// Whether every byte was taken.
-    #[must_use]
-    pub const fn is_at_end(&self) -> bool {
-        self.position == self.data.len()
-    }
-
-    /// The bytes that were taken since it stood at `start`.
-    pub(crate) fn taken_since(&self, start: usize) -> &'a [u8] {
-        &self.data[start..self.position]
-    }
-
-    /// All bytes that were not taken.
-    pub(crate) fn rest(&self) -> &'a [u8] {
-        &self.data[self.position..]
-    }
-
-    /// Takes `len` bytes, which are part of `what`.
-    pub fn take(&mut self, len: usize, what: &'static str) -> Result<&'a [u8]> {
-        let taken = self.rest().get(..len).ok_or(Error::Truncated(what))?;
-        self.position += len;
-        Ok(taken)
-    }
-
-    /// Takes a number below 2^63 in its shortest LEB128 form.
-    pub fn take_varint(&mut self, what: &'static str) -> Result<u64> {
-        let mut value = 0;
-        for group in 0..MAX_VARINT_LEN {
-            let byte = self.take(1, what)?[0];
-            value |= u64::from(byte & 0x7F) << (7 * group);
-            if byte == 0 && group > 0 {
-                return Err(Error::InvalidHeader("a number is padded with zeros"));
-            }
-            if byte & 0x80 == 0 {
-                return Ok(value);
-            }
-        }
-        Err(Error::InvalidHeader("a number is not below 2^63"))
-    }
-
-    /// Takes a check.
-    pub(crate) fn take_check(&mut self, what: &'static str) -> Result<u32> {
-        let mut check = [0; 4];
-        check.copy_from_slice(self.take(4, what)?);
-        Ok(u32::from_le_bytes(check))
-    }
-
-    /// Takes a length of at most `MAX_BLOCK_LEN`; `None` if it is greater.
-    pub(crate) fn take_len(&mut self, what: &'static str) -> Result<Option<usize>> {
-        let len = self.take_varint(what)?;
-        Ok(usize::try_from(len)
-            .ok()
-            .filter(|&len| len <= MAX_BLOCK_LEN))
-    }
-}
-
-/// Appends a number below 2^63 in its shortest LEB128 form.
-pub(crate) fn write_varint(mut value: u64, output: &mut Vec<u8>) {
-    debug_assert!(value >> (7 * MAX_VARINT_LEN) == 0);
-    while value >= 0x80 {
-        output.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    output.push(value as u8);
+/// Takes a length of at most `MAX_BLOCK_LEN`; `None` if it is greater.
+pub(crate) fn take_len(cursor: &mut Cursor<'_>, what: &'static str) -> Result<Option<usize>> {
+    let len = usize::try_from(cursor.take_varint(what)?).ok();
+    Ok(len.filter(|&len| len <= MAX_BLOCK_LEN))
 }

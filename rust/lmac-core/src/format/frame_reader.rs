@@ -8,8 +8,9 @@
 //! Format: docs/format.md, "Frames" and "Blocks".
 
 use crate::error::{Error, Result};
+use crate::format::cursor::Cursor;
 use crate::format::frame::{
-    BlockHeader, Coding, Cursor, FrameHeader, MAX_FINGERPRINT_LEN, MODEL_ID_LEN, Mode, Payload,
+    BlockHeader, Coding, FrameHeader, MAX_FINGERPRINT_LEN, MODEL_ID_LEN, Mode, Payload,
 };
 use crate::format::place::Place;
 

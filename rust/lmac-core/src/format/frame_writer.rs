@@ -6,7 +6,8 @@
 //! Format: docs/format.md, "Frames" and "Blocks".
 
 use crate::error::Result;
-use crate::format::frame::{BlockHeader, Coding, FrameHeader, Payload, write_varint};
+use crate::format::cursor::write_varint;
+use crate::format::frame::{BlockHeader, Coding, FrameHeader, Payload};
 use crate::format::place::Place;
 use crate::memory::extend;
 

@@ -3,6 +3,7 @@
 //!
 //! What a payload means, the format does not know: that is the matter of `coding`.
 
+pub mod cursor;
 mod fingerprint;
 pub mod frame;
 pub mod frame_reader;
