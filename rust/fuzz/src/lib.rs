@@ -121,6 +121,7 @@ pub fn settings(first: u8, second: u8) -> Settings {
         block_len: len(first),
         lane_len: len(second),
         verify: true,
+        max_memory: None,
     }
 }
 
