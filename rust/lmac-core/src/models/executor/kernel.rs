@@ -1,7 +1,7 @@
 //! `Kernel`: the arithmetic of an exact Transformer, once for every instruction set.
 //!
 //! The scalar kernel defines each operation; the others compute the same integers faster. Which
-//! one runs is decided when an executor is built (cpu.rs).
+//! one runs is decided when an executor is built (choice.rs).
 
 use super::attention::{Attention, Scratch};
 use crate::models::weights::matrix::Panels;
