@@ -21,7 +21,7 @@ use std::arch::asm;
 
 use super::attention::{Attention, HEADS, Scratch};
 use super::kernel::Kernel;
-use super::{ring, scalar};
+use super::scalar;
 use crate::cpu::InstructionSet;
 use crate::models::span;
 use crate::models::weights::biases::Exp2Table;
