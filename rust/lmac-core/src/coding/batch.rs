@@ -130,7 +130,7 @@ impl Block<'_> {
 }
 
 /// The adaptive state of one record.
-fn mixture(mode: Mode, content_len: usize) -> Result<Option<Mixture>> {
+fn mixture(mode: Mode, content_len: usize) -> Result<Option<Box<Mixture>>> {
     let new = || Mixture::new(Lanes::single(content_len), true);
     (mode == Mode::Adaptive).then(new).transpose()
 }

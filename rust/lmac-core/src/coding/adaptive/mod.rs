@@ -163,12 +163,12 @@ struct Moment {
 }
 
 impl Mixture {
-    /// Knows nothing yet of a block's content.
+    /// Knows nothing yet of a block's content. It is several kilobytes long, and threads may have small stacks.
     ///
     /// # Errors
     ///
     /// `OutOfMemory`.
-    pub fn new(lanes: Lanes, has_network: bool) -> error::Result<Self> {
+    pub fn new(lanes: Lanes, has_network: bool) -> error::Result<Box<Self>> {
         Self::beginning_with(Initial::of_format(has_network), lanes, has_network)
     }
 
@@ -189,16 +189,17 @@ impl Mixture {
     /// # Errors
     ///
     /// `OutOfMemory`.
+    #[inline(never)] // its stack is free again when the work begins
     pub fn beginning_with(
         initial: &Initial,
         lanes: Lanes,
         has_network: bool,
-    ) -> error::Result<Self> {
+    ) -> error::Result<Box<Self>> {
         let content_len = lanes.content_len();
         check_room(FIXED_BYTES + lanes.count() * BYTES_PER_LANE)?;
         let mut last_initial = [0; OUTPUTS];
         last_initial[..SETS].fill(WEIGHT_ONE / SETS as i16);
-        Ok(Self {
+        Ok(Box::new(Self {
             lanes,
             positions: (0..lanes.count()).map(|lane| lanes.start(lane)).collect(),
             content: filled(0, content_len)?,
@@ -221,7 +222,7 @@ impl Mixture {
             has_avx2: InstructionSet::from_environment()
                 .is_ok_and(|set| set >= InstructionSet::Avx2),
             left_out: 0..0,
-        })
+        }))
     }
 
     /// Silences an expert, by its name in `expert_names`: to see what it is worth. Without the

@@ -26,7 +26,7 @@ use crate::format::lanes::Lanes;
 /// The state of a block's adaptive coding of tokens.
 pub struct Spelling {
     vocabulary: Arc<Vocabulary>,
-    mixture: Mixture,
+    mixture: Box<Mixture>,
     endings: Endings,
     /// The frequencies of the next byte.
     next_byte: FrequencyTable,
