@@ -131,7 +131,8 @@ def test_what_is_kept_shows_what_it_is(codec: lmac.Codec, tmp_path: Path) -> Non
     assert repr(lmac.Codec("fast", threads=2, adaptive=False)) == "Codec('fast', threads=2, adaptive=False)"
     assert repr(codec) == f"Codec({str(TINY_MODEL)!r}, threads=1)"
     assert repr(lmac.Codec(TINY_MODEL.read_bytes(), block_len=5)) == f"Codec(<model of {TINY_MODEL.stat().st_size} bytes>, block_len=5)"
-    assert repr(_core.Settings(adaptive=True, block_len=None, lane_len=7, verify=True)) == "Settings(adaptive=True, block_len=None, lane_len=7, verify=True)"
+    settings = _core.Settings(adaptive=True, block_len=None, lane_len=7, verify=True)
+    assert repr(settings) == "Settings(adaptive=True, block_len=None, lane_len=7, verify=True, max_memory=None)"
     assert repr(lmac.Vocabulary([b"a", b"b"], b" ")) == "<Vocabulary of 2 numbers, prefix=b' '>"
     path = str(tmp_path / "shown.lmac")
     with lmac.LmacFile(path, "w", codec=codec) as file:
@@ -253,4 +254,4 @@ def test_not_all_models_stay_loaded(tmp_path: Path) -> None:
 
 def test_what_only_the_package_calls_is_private() -> None:
     public = {name for name in dir(lmac.Codec) if not name.startswith("_")}
-    assert public == {"compress", "compress_many", "decompress", "decompress_many", "model_id"}
+    assert public == {"compress", "compress_many", "decompress", "decompress_many", "max_memory", "model_id"}
