@@ -203,11 +203,14 @@ def test_the_doctor_stops_when_nobody_listens(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("number", "exit_codes"), [(signal.SIGINT, (130, -2)), (signal.SIGTERM, (143, -15))])
 def test_a_signal_at_any_moment_leaves_nothing_and_says_one_line_at_most(source: Path, tiny_text: bytes, number: int, exit_codes: tuple[int, int]) -> None:
     source.write_bytes(tiny_text * 10)
-    command = [*LMAC, "--rm", "--block-len", "3000", str(source)]
+    begun = "import os; os.write(1, b'.'); " + PROGRAM[-1]
+    command = [*PROGRAM[:-1], begun, "--model", str(TINY_MODEL), "--rm", "--block-len", "3000", str(source)]
     seen = []
     for moment in range(25):
-        with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
-            time.sleep(0.024 * moment + 0.03)  # Python itself begins in the first moments, and shows what it likes
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None
+            process.stdout.read(1)  # Python itself has begun: before, it shows what it likes
+            time.sleep(0.024 * moment + 0.01)
             for _ in range(1 + moment % 3):
                 process.send_signal(number)
                 time.sleep(0.001 * (moment % 4))
