@@ -261,6 +261,19 @@ def test_help_version_and_license_are_answered(tmp_path: Path) -> None:
     assert b"MIT" in run("--license", cwd=tmp_path).stdout
 
 
+def test_a_limit_of_memory_refuses_what_does_not_fit_and_writes_nothing(folder: Path) -> None:
+    (folder / "f").write_bytes(b"A text that does not repeat itself at once, and so is coded. " * 3)
+    for option in ("-M1K", "--memory=1K", "--memlimit=1KiB"):
+        done = run("--model", TINY_MODEL, option, "f", cwd=folder)
+        assert done.returncode == 1
+        assert re.fullmatch(rb"lmac: f: a block needs \d+ bytes of memory, and the limit is 1024; .*\n", done.stderr)
+        assert not (folder / "f.lmac").exists()
+    assert run("--model", TINY_MODEL, "-M1G", "f", cwd=folder).returncode == 0
+    done = run("--model", TINY_MODEL, "-dc", "-M1K", "f.lmac", cwd=folder)
+    assert (done.returncode, done.stdout) == (1, b"")
+    assert run("--model", TINY_MODEL, "-dc", "-M1G", "f.lmac", cwd=folder).stdout == (folder / "f").read_bytes()
+
+
 # Listing
 
 
