@@ -7,6 +7,7 @@ import socket
 import subprocess
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -256,6 +257,46 @@ def test_a_log_that_grows_on_standard_input_too(source: Path, tiny_text: bytes) 
         frame, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert run("-dc", stdin=frame).stdout == tiny_text
+
+
+def rewrite_longer(path: Path) -> None:
+    path.write_bytes(b"other words" * 100_000)
+
+
+def overwrite_and_append(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(b"other words")
+        file.seek(0, os.SEEK_END)
+        file.write(b"one more line")
+
+
+def overwrite_and_set_time_back(path: Path) -> None:
+    before = path.stat()
+    with path.open("r+b") as file:
+        file.write(b"other words")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("change", [rewrite_longer, overwrite_and_append, overwrite_and_set_time_back])
+def test_old_and_new_content_are_never_mixed(source: Path, tiny_text: bytes, change: Callable[[Path], None]) -> None:
+    source.write_bytes(tiny_text * 10)
+    with subprocess.Popen([*LMAC, *SLOW, source], stderr=subprocess.PIPE) as process:
+        wait_for_temporary(source.parent)
+        change(source)
+        _, stderr = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert stderr == f"lmac: {source}: the file changed while it was read; nothing was written or removed, try again\n".encode()
+    assert names(source.parent) == [source.name]
+
+
+def test_attributes_may_change_while_a_file_is_read(source: Path, tiny_text: bytes) -> None:
+    source.write_bytes(tiny_text * 10)
+    with subprocess.Popen([*LMAC, *SLOW, source]) as process:
+        wait_for_temporary(source.parent)
+        source.chmod(0o600)
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert run("-dc", source.with_name("text.lmac")).stdout == tiny_text * 10
 
 
 def test_what_was_written_of_a_file_that_changed_is_said(source: Path, tiny_text: bytes) -> None:

@@ -6,6 +6,7 @@ on the disk, and only if it still is the file that was read. How results are wri
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import select
@@ -14,6 +15,9 @@ from typing import Protocol
 from ..filesystem.folder import HAS_FOLDERS, NOFOLLOW, Place, naming
 from ..filesystem.input_file import input_of, open_input
 from .standard_streams import STDIN
+
+#: How much is read at once to compare it, in bytes.
+CHECKED_LEN = 1 << 20
 
 
 class RefusedError(Exception):
@@ -62,6 +66,9 @@ class Source:
         self.size = None if self._end is None else max(self._end - self._start, 0) or None
         self._input.end = self._end  # what is appended meanwhile is not read
         self.file = io.BufferedReader(self._input)
+        #: A hash of all content, if ``read`` has read it from the beginning to the end.
+        self._content = hashlib.sha256()
+        self._is_content_known = False
 
     def _stated_end(self) -> int | None:
         """How long the file is; ``None`` where that is a lie, as in /proc, whose files seem empty, and in /sys, whose files seem long."""
@@ -85,17 +92,40 @@ class Source:
         """Whether this is the file that was read."""
         return os.path.samestat(found, self._first)
 
+    def read(self, size: int) -> bytes:
+        """The next ``size`` bytes of the content; fewer at its end only."""
+        piece = self.file.read(size)
+        self._content.update(piece)
+        self._is_content_known = True
+        return piece
+
     def check_unchanged(self) -> None:
         """Checks that nobody wrote to what was read of the file since it was opened. Something may have been appended.
+
+        Times and sizes tell only that the file may have changed: a log grows, a program writes anew what is longer. So its
+        content is then read again. Compressed content, which is not read in one go, has checks of its own.
 
         Raises:
             ChangedError: Somebody did.
         """
         now = os.fstat(self.descriptor)
-        has_grown = now.st_size > self._first.st_size
-        is_same = (now.st_size, now.st_mtime_ns) == (self._first.st_size, self._first.st_mtime_ns)
-        if self._end is not None and not is_same and not has_grown:
+        if self._end is None or self._is_as_read(now):
+            return
+        if self._is_content_known:
+            is_same = self._content_again() == self._content.digest()
+        else:
+            is_same = now.st_size > self._first.st_size or (now.st_size, now.st_mtime_ns) == (self._first.st_size, self._first.st_mtime_ns)
+        if not is_same:
             raise ChangedError
+
+    def _content_again(self) -> bytes:
+        self._input.seek(self._start)
+        again = io.BufferedReader(self._input)  # of its own, since the other one may still hold what was there
+        content = hashlib.sha256()
+        while piece := again.read(CHECKED_LEN):
+            content.update(piece)
+        again.detach()
+        return content.digest()
 
     def remove(self) -> None:
         """Removes the file, if it still is the one that was read, to the last byte.

@@ -45,7 +45,7 @@ def compress(source: Source, sink: Sink, codec: Codec, progress: Progress) -> tu
     several_at_once = engine.blocks_at_once(codec.max_memory) > 1
     if not several_at_once:
         piece_len = min(READ_LEN, piece_len)
-    while piece := source.file.read(piece_len):
+    while piece := source.read(piece_len):
         content_len += len(piece)
         if several_at_once and content_len == source.size:
             break  # the last block is coded with those before
