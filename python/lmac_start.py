@@ -4,13 +4,13 @@ Until then Ctrl-C ends the process as the system does it, without a traceback. T
 any part of that imports all of it.
 """
 
-import signal
+import _signal  # built in; ``signal`` itself takes milliseconds, in which Ctrl-C would show a traceback
 
 
 def main() -> int:
     """Entry point; returns the exit code."""
-    if signal.getsignal(signal.SIGINT) == signal.default_int_handler:  # it may also be ignored, as behind nohup
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:  # it may also be ignored, as behind nohup
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
     from lmac.command_line import cli
 
     return cli.main()

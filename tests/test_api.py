@@ -32,6 +32,7 @@ def codec() -> lmac.Codec:
     [
         ("threads", [0, -1, 1025, 10**30]),
         ("block_len", [0, -1, 2**24 + 1, 10**30]),
+        ("max_memory", [0, -1]),
         ("lane_len", [0, -1, 2**24 + 1, 10**30]),
         ("context_length", [1, 0, -1]),
         ("executor", ["torch", ""]),

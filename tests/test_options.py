@@ -274,6 +274,19 @@ def test_a_limit_of_memory_refuses_what_does_not_fit_and_writes_nothing(folder: 
     assert run("--model", TINY_MODEL, "-dc", "-M1G", "f.lmac", cwd=folder).stdout == (folder / "f").read_bytes()
 
 
+def test_two_places_for_a_result_or_none_are_refused_before_anything_is_done(folder: Path) -> None:
+    (folder / "f").write_bytes(b"hello")
+    for words in (["-c", "-o", "g"], ["-o", "g", "-c"], ["-t", "-o", "g"], ["-l", "-o", "g"], ["-o", ""], ["--rm", "-o", ""]):
+        done = run("--model", TINY_MODEL, *words, "f", cwd=folder)
+        assert (done.returncode, done.stdout) == (1, b"")
+        assert b"-o" in done.stderr
+        assert names(folder) == ["f"]
+
+
+def test_escapes_in_a_number_are_shown_once(folder: Path) -> None:
+    assert b"-T/--threads: '\\x1b[31m' is no number" in run("-T", "\x1b[31m", "f", cwd=folder).stderr
+
+
 # Listing
 
 

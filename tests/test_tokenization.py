@@ -249,6 +249,12 @@ def test_merges_that_make_no_token_are_refused_before_the_library_copies_them(ca
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.parametrize("data", [b"null", b"[]", b"5"])
+def test_a_tokenizer_that_is_no_object_is_named_as_the_trouble(data: bytes) -> None:
+    with pytest.raises(lmac.LmacError, match=r"the tokenizer\.json cannot be used: it holds no object"):
+        Tokenizer(data, SIZE)
+
+
 def test_panics_of_the_library_are_errors() -> None:
     class PanicException(BaseException):
         """As the library's is, which cannot be imported."""

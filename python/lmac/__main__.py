@@ -1,4 +1,7 @@
-"""``python -m lmac`` is the command ``lmac``."""
+"""``python -m lmac`` is the command ``lmac``.
+
+But Ctrl-C in its first moments shows a traceback: Python imports the package before anything here runs (see ``lmac_start``).
+"""
 
 from .command_line.cli import main
 

@@ -172,7 +172,7 @@ class _Number:
         match = re.fullmatch("([0-9]{1,20})(?:([KMGT])(?:i?B)?)?" if self._units else "([0-9]{1,20})()", text, re.ASCII | re.IGNORECASE)
         number = int(match[1]) << self._SHIFT[(match[2] or "").upper()] if match else -1
         if not self._least <= number <= self._most:
-            raise argparse.ArgumentTypeError(f"{shown(text)!r} is no number{self._units} from {self._least} to {self._in_words(self._most)}")
+            raise argparse.ArgumentTypeError(f"'{shown(text)}' is no number{self._units} from {self._least} to {self._in_words(self._most)}")
         return number
 
     def _in_words(self, number: int) -> str:

@@ -48,6 +48,12 @@ def _reads_frames(options: argparse.Namespace) -> bool:
 
 def _check(options: argparse.Namespace) -> None:
     """Refuses what cannot go together."""
+    if options.output == "":
+        raise UsageError("-o needs the name of a file, and this one is empty")
+    if options.output is not None and options.stdout:
+        raise UsageError("-c writes to standard output, and -o to a file; give one of them")
+    if options.output is not None and (options.test or options.list):
+        raise UsageError("-t and -l write no file; leave out -o")
     if options.output is not None and (len(options.files) > 1 or options.recursive):
         raise UsageError("-o names one output; give one input")
     if options.rm and options.stdout:

@@ -139,7 +139,9 @@ def _parse(data: bytes) -> dict[str, Any]:
     """The content of a tokenizer.json, without that at which the library would panic, end the process, or take memory beyond measure."""
     if len(data) > MAX_LEN:
         raise LmacError(f"the tokenizer.json has {len(data)} bytes, and lmac reads at most {MAX_LEN}")
-    spec: dict[str, Any] = json.loads(data)
+    spec = json.loads(data)
+    if not isinstance(spec, dict):
+        raise LmacError("the tokenizer.json cannot be used: it holds no object")
     _check_merges(spec["model"])
     growth = math.prod(map(_growth, _steps(spec.get("normalizer"), "normalizers")))
     if growth > MAX_GROWTH:

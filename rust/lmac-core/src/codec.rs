@@ -72,6 +72,9 @@ impl Settings {
                 "lane_len must be between 1 and 2^24 bytes",
             ));
         }
+        if self.max_memory == Some(0) {
+            return Err(Error::InvalidSetting("max_memory must be at least 1 byte"));
+        }
         Ok(())
     }
 
