@@ -4,7 +4,8 @@ Until then Ctrl-C ends the process as the system does it, without a traceback. T
 any part of that imports all of it.
 """
 
-import _signal  # built in; ``signal`` itself takes milliseconds, in which Ctrl-C would show a traceback
+# Built in; ``signal`` itself takes milliseconds, in which Ctrl-C would show a traceback.
+import _signal  # type: ignore[import-not-found]
 
 
 def main() -> int:
